@@ -1,0 +1,84 @@
+"""Positions: what a coordinate means, and how it changes between binnings and axis orders.
+
+A position is ``(x, y, z)`` in voxels, 0-based, a whole number being the centre of a voxel.
+Volumes are indexed ``[z, y, x]``. Nothing else in the project converts by hand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Positions = NDArray[np.float64]
+
+
+def as_positions(values: ArrayLike) -> Positions:
+    """Check and return positions as an ``(n, 3)`` float64 array in x, y, z order.
+
+    Parameters
+    ----------
+    values : array-like, shape (n, 3) or (3,) or empty
+        Positions in voxels.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not ``(n, 3)``, or a value is not finite.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0:
+        return np.empty((0, 3))
+    array = np.atleast_2d(array)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise ValueError(f"positions must have shape (n, 3), in x, y, z order; got {np.shape(values)}")
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise ValueError(f"position {row} is not finite: {array[row].tolist()}")
+    return array
+
+
+def xyz_to_zyx(positions: ArrayLike) -> NDArray[np.float64]:
+    """Turn x, y, z columns (last axis) into the z, y, x order of an array index, or back again."""
+    return np.ascontiguousarray(np.asarray(positions, dtype=np.float64)[..., ::-1])
+
+
+zyx_to_xyz = xyz_to_zyx
+
+
+def rescale_positions(positions: ArrayLike, factor: float) -> NDArray[np.float64]:
+    """Express positions on a grid whose voxels are ``factor`` times smaller.
+
+    Voxel i of a grid binned by f covers voxels ``f i ... f i + f - 1`` of the finer one, so the centre of
+    voxel i lies at ``f i + (f - 1) / 2``: ``x_fine = (x_coarse + 0.5) f - 0.5``.
+
+    Parameters
+    ----------
+    positions : array-like, shape (..., 3)
+        Positions in voxels of the grid they were picked on.
+    factor : float
+        Voxel size of that grid divided by the voxel size of the wanted one: 4 takes positions picked at
+        bin 4 to bin 1, 0.25 takes them back.
+
+    Raises
+    ------
+    ValueError
+        If ``factor`` is not a positive number.
+    """
+    if not (np.isfinite(factor) and factor > 0):
+        raise ValueError(f"the ratio of the voxel sizes must be positive, got {factor}")
+    return (np.asarray(positions, dtype=np.float64) + 0.5) * factor - 0.5
+
+
+def volume_centre(shape_zyx: tuple[int, int, int]) -> NDArray[np.float64]:
+    """The centre voxel ``N // 2`` of each axis, as x, y, z.
+
+    This is the point about which boxes are cut and particles turn (RELION, EMAN2 and Dynamo agree on it).
+    """
+    return np.array([n // 2 for n in shape_zyx[::-1]], dtype=np.float64)
+
+
+def inside_volume(positions: ArrayLike, shape_zyx: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Which positions lie within the volume, voxel edges included: ``-0.5 <= x <= n - 0.5``."""
+    array = np.atleast_2d(np.asarray(positions, dtype=np.float64))
+    upper = np.array(shape_zyx[::-1], dtype=np.float64) - 0.5
+    return np.asarray(((array >= -0.5) & (array <= upper)).all(axis=-1))

@@ -1,0 +1,1 @@
+"""Projections of a session onto napari layers; all differences between napari versions are in `compat`."""

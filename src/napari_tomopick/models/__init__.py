@@ -1,0 +1,1 @@
+"""What a user makes: models of user points, particles, and the tomograms they are in."""

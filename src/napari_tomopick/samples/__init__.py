@@ -1,0 +1,1 @@
+"""Synthetic tomograms with known truth, for the demo, the tests and the benchmarks."""

@@ -1,0 +1,1 @@
+"""Dock widgets: views only. They show a session and report what the user meant."""
