@@ -1,0 +1,75 @@
+"""Atomic saving: a file is either what it was before, or wholly new; never half of each."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_tomopick.errors import TomopickError
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place at a clean exit.
+
+    The temporary file is flushed to the disk before it is renamed, so that a power cut cannot leave an
+    empty file under the final name. On any error it is removed and ``path`` stays as it was.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to make or to replace; its folder must exist.
+
+    Yields
+    ------
+    Path
+        A file name in the same folder with the same suffix, which the caller must create.
+
+    Raises
+    ------
+    TomopickError
+        If the file cannot be written: no such folder, read-only folder, disk full.
+    """
+    target = Path(path)
+    # hidden, in the same folder (a rename is atomic only within one file system), same suffix (writers go by it)
+    temporary = target.with_name(f".{uuid.uuid4().hex[:12]}{target.suffix}")
+    try:
+        if target.is_dir():
+            raise TomopickError(f"cannot write {target}: a folder of this name exists; choose another name")
+        yield temporary
+        with open(temporary, "r+b") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        # an input that could not be read inside the block is not a failure to write this file
+        if error.filename is not None and Path(os.fsdecode(error.filename)) != temporary:
+            raise
+        raise TomopickError(
+            f"cannot write {target}: {_reason(error, target)}; nothing was changed"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _reason(error: OSError, target: Path) -> str:
+    if isinstance(error, FileNotFoundError) and not target.parent.exists():
+        return f"the folder {target.parent} does not exist; make it first"
+    return error.strerror or str(error)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system lets a folder be opened (not on Windows)."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:  # some network file systems refuse; the rename has happened all the same
+        pass
+    finally:
+        os.close(descriptor)
