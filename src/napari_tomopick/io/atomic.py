@@ -34,7 +34,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the file cannot be written: no such folder, read-only folder, disk full.
     """
     target = Path(path)
-    # hidden, in the same folder (a rename is atomic only within one file system), same suffix (writers go by it)
+    # hidden; in the same folder, since a rename is atomic only within one file system; the same suffix,
+    # since writers go by it
     temporary = target.with_name(f".{uuid.uuid4().hex[:12]}{target.suffix}")
     try:
         if target.is_dir():

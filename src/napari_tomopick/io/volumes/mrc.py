@@ -44,21 +44,19 @@ def read(path: Path) -> RawVolume:
     columns, rows, sections = int(header.nx), int(header.ny), int(header.nz)
     if min(columns, rows, sections) < 1 or int(header.nsymbt) < 0:
         raise FileFormatError(
-            f"{path}: not an MRC file: its header gives {columns} x {rows} x {sections} voxels and an extended "
-            f"header of {int(header.nsymbt)} bytes"
+            f"{path}: not an MRC file: its header gives {columns} x {rows} x {sections} voxels and an "
+            f"extended header of {int(header.nsymbt)} bytes"
         )
     if _is_volume_stack(header):
         raise FileFormatError(
-            f"{path}: a stack of {sections // int(header.mz)} volumes (space group {int(header.ispg)}), not one "
-            "tomogram; split it first"
+            f"{path}: a stack of {sections // int(header.mz)} volumes (space group {int(header.ispg)}), not "
+            "one tomogram; split it first"
         )
     dtype, note = _dtype(path, header)
     data = _memmap(path, dtype, (sections, rows, columns), HEADER_BYTES + int(header.nsymbt))
     assumed += note
     if int(header.ispg) == 0 and int(header.mz) == 1 and sections > 1:
-        assumed.append(
-            "the header calls this a stack of images (space group 0, mz 1); it is read as a volume"
-        )
+        assumed.append("the header calls this a stack of images (space group 0, mz 1); read as a volume")
     data, start, note = _in_xyz_order(path, header, data)
     assumed += note
     sizes = _voxel_sizes(header)
@@ -77,15 +75,16 @@ def _dtype(path: Path, header: np.recarray) -> tuple[np.dtype, list[str]]:
         dtype = dtype_from_mode(mode).newbyteorder(header.mode.dtype.byteorder)
     except ValueError as error:
         raise FileFormatError(
-            f"{path}: MRC mode {mode} is not supported; convert to mode 0, 1, 2, 6 or 12 (IMOD: newstack -mode 2)"
+            f"{path}: MRC mode {mode} is not supported; convert it to mode 0, 1, 2, 6 or 12 "
+            "(IMOD: newstack -mode 2)"
         ) from error
     if mode != 0:
         return dtype, []
     stamp, flags = header.extra2.tobytes()[40:44], header.extra2.tobytes()[44:48]
-    order: str = header.mode.dtype.byteorder
-    if np.frombuffer(stamp, np.dtype("i4").newbyteorder(order))[0] != IMOD_STAMP:
+    word = header.mode.dtype
+    if np.frombuffer(stamp, word)[0] != IMOD_STAMP:
         return dtype, []  # MRC2014: mode 0 is signed
-    if np.frombuffer(flags, np.dtype("i4").newbyteorder(order))[0] & IMOD_SIGNED_BYTES:
+    if np.frombuffer(flags, word)[0] & IMOD_SIGNED_BYTES:
         return dtype, []
     return np.dtype(np.uint8), ["bytes are unsigned, as the IMOD stamp in the header says"]
 
@@ -139,6 +138,4 @@ def _origin(
     if any((x, y, z)) or not any(start) or sizes is None:
         return (x, y, z), []
     x, y, z = (n * s for n, s in zip(start, sizes, strict=True))
-    return (x, y, z), [
-        f"the origin field is zero; the origin is taken from the start {start} (x, y, z) in voxels"
-    ]
+    return (x, y, z), [f"the origin is taken from the start {start} (x, y, z voxels), its field being zero"]

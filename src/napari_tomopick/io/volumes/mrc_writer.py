@@ -62,7 +62,8 @@ class MrcSlabWriter:
         self.dtype = np.dtype(dtype)
         if self.dtype.name not in MODES:
             raise ParameterError(
-                f"cannot write {self.path}: MRC holds {', '.join(MODES)}, not {self.dtype.name}; convert it first"
+                f"cannot write {self.path}: MRC holds {', '.join(MODES)}, not {self.dtype.name}; "
+                "convert it first"
             )
         if len(shape) != 3 or min(shape) < 1:
             raise ParameterError(f"cannot write {self.path}: a volume has shape (nz, ny, nx), got {shape}")
@@ -98,7 +99,8 @@ class MrcSlabWriter:
         """
         if slab.ndim != 3 or slab.shape[1:] != self.shape[1:] or self._written + len(slab) > self.shape[0]:
             raise ParameterError(
-                f"{self.path}: section {self._written}: a slab of shape {slab.shape} does not fit {self.shape}"
+                f"{self.path}: section {self._written}: a slab of shape {slab.shape} does not fit into "
+                f"{self.shape}"
             )
         if not np.can_cast(slab.dtype, self.dtype, "same_kind"):
             raise ParameterError(f"{self.path}: {slab.dtype} values cannot be stored as {self.dtype}")

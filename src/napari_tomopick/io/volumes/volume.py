@@ -119,8 +119,8 @@ def _voxel_size(
     if header == 1.0 or override:
         return given, header, (f"the header's voxel size of {header:g} Å set aside for {given:g} Å",)
     raise FileFormatError(
-        f"{path}: the header gives a voxel size of {header:g} Å, but {given:g} Å was given; use the header's, "
-        f"or {remedy}"
+        f"{path}: the header gives a voxel size of {header:g} Å, but {given:g} Å was given; "
+        f"use the header's, or {remedy}"
     )
 
 
