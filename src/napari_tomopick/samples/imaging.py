@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from napari_tomopick.geometry.missing_wedge import measured
 from napari_tomopick.models.tomogram import Acquisition
 
 
@@ -50,16 +51,24 @@ def image(
     density : array ``[z, y, x]``
     snr : float
         Variance of the signal over that of the noise, both as they are in the tomogram.
+    acquisition : Acquisition
+        Its tilt range must be known.
     rng : Generator
         Source of the noise.
+
+    Raises
+    ------
+    ValueError
+        If the tilt range is not known or empty.
     """
     nz, ny, nx = density.shape
-    kz = fft.fftfreq(nz)[:, None, None]
-    ky = fft.fftfreq(ny)[None, :, None]
-    kx = fft.rfftfreq(nx)[None, None, :]
-    frequency = np.sqrt(kz**2 + ky**2 + kx**2)
+    z, y, x = np.meshgrid(fft.fftfreq(nz), fft.fftfreq(ny), fft.rfftfreq(nx), indexing="ij")
+    frequency = np.sqrt(z**2 + y**2 + x**2)
+    tilt_range = acquisition.tilt_range_degrees
+    if tilt_range is None:
+        raise ValueError("a tilt range is needed")
+    wedge = measured(np.stack([x, y, z], axis=-1), tilt_range, acquisition.tilt_axis)
     low_pass = np.exp(-((frequency / 0.36) ** 4))
-    wedge = _wedge(kz, ky, kx, acquisition)
     transfer = contrast_transfer(frequency / voxel_size_angstrom, acquisition, defocus_angstrom)
     signal = _filtered(density, wedge * low_pass * transfer)
     # noise of the projections is white; the weighting leaves slightly less of it at low frequencies
@@ -69,20 +78,6 @@ def image(
     tomogram = noise * (signal.std() / noise.std() / np.sqrt(snr)) - signal
     tomogram -= tomogram.mean(dtype=np.float64)
     return np.asarray(tomogram / tomogram.std(dtype=np.float64), np.float32)
-
-
-def _wedge(
-    kz: NDArray[np.float64], ky: NDArray[np.float64], kx: NDArray[np.float64], acquisition: Acquisition
-) -> NDArray[np.bool_]:
-    """Where the tilts reach: a tilt by θ about y measures the plane ``kz = -kx tan θ`` (likewise for x)."""
-    low, high = acquisition.tilt_range_degrees or (-90.0, 90.0)
-    across = kx if acquisition.tilt_axis == "y" else ky
-    sign = np.where(across < 0, -1.0, 1.0)
-    angle = np.degrees(np.arctan2(-kz * sign, np.abs(across)))
-    inside = (angle >= low) & (angle <= high)
-    # a plane and its mate at -k hold the same numbers, and the zero frequency belongs to every tilt
-    inside |= (kz == 0) & (across == 0)
-    return np.asarray(np.broadcast_to(inside, np.broadcast_shapes(kz.shape, ky.shape, kx.shape)))
 
 
 def _filtered(volume: NDArray[np.float32], transfer: NDArray[np.floating]) -> NDArray[np.float32]:
