@@ -1,0 +1,186 @@
+"""Edits of models: points, markers, and what a model is called."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from napari_tomopick.errors import ModelError, ProjectError
+from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.models.user_points import Model
+from napari_tomopick.project import checks, records
+from napari_tomopick.project.editing import Editing, counted
+from napari_tomopick.project.journal import Row
+
+_FIELDS = {"name", "type", "points", "levels", "marker", "group", "colour", "parameters", "box_size"}
+
+
+class ModelEdits(Editing):
+    """The part of a session that edits models."""
+
+    def models(self, tomogram: str | None = None) -> tuple[Model, ...]:
+        """All models, or those of one tomogram, in the order in which they were added."""
+        rows = self._store.rows("models").values()
+        return tuple(self._store.model(row[0]) for row in rows if tomogram is None or row[2] == tomogram)
+
+    def model(self, uid: str) -> Model:
+        """The model of this identity.
+
+        Raises
+        ------
+        ModelError
+            If there is none (any more).
+        """
+        self._model_row(uid)
+        return self._store.model(uid)
+
+    def _model_row(self, uid: str) -> Row:
+        try:
+            return self._store.rows("models")[(uid,)]
+        except KeyError:
+            raise ModelError(f"this model is not in {self.path.name} (any more): {uid!r}") from None
+
+    def add_model(self, model: Model) -> str:
+        """Add a model, with its points if it has any, and return its identity.
+
+        Its tomogram must be one of the project's, whose voxel size it takes if it does not tell its own.
+
+        Raises
+        ------
+        ModelError
+            If a point or the marker is outside the tomogram, or the voxel size is another one.
+        ProjectError
+            If the tomogram is not known, or has a model of this name.
+        """
+        tomogram = self.tomogram(model.tomogram)
+        size = model.voxel_size_angstrom
+        if size is None:
+            size = tomogram.voxel_size_angstrom
+        elif not checks.same_voxel_size(size, tomogram.voxel_size_angstrom):
+            raise ModelError(
+                f"model {model.name!r} was picked at {size:g} Å per voxel, but tomogram {tomogram.name!r} "
+                f"has {tomogram.voxel_size_angstrom:g} Å. Add it to the tomogram it was picked in, or "
+                "rescale its points"
+            )
+        uid = uuid.uuid4().hex[:12]
+        model = replace(model, uid=uid, voxel_size_angstrom=size)
+        self._check_model(model, tomogram)
+        with self.edit("Add model"):
+            self._put("models", records.model_row(model, self._next_number("models")))
+            self._put("points", *records.point_rows(uid, np.arange(len(model)), model.points, model.levels))
+        return uid
+
+    def change_model(self, uid: str, **fields: Any) -> None:
+        """Change fields of a model.
+
+        They are name, type, points and levels, marker, group, colour, parameters, box_size.
+
+        Raises
+        ------
+        ModelError, ProjectError
+            As for `add_model`.
+        """
+        unknown = set(fields) - _FIELDS
+        if unknown:
+            raise TypeError(f"these are no fields of a model that can be changed: {sorted(unknown)}")
+        row = self._model_row(uid)
+        before = self._store.model(uid)
+        try:
+            model = replace(before, **fields)
+        except ValueError as error:
+            raise ModelError(f"model {before.name!r}: {error}") from error
+        self._check_model(model, self.tomogram(model.tomogram))
+        (one,) = fields if len(fields) == 1 else ("model",)
+        with self.edit(f"Change {one.replace('_', ' ')}"):
+            self._put("models", records.model_row(model, row[1]))
+            if "points" in fields or "levels" in fields:
+                numbers = self._store.points(uid)[0]
+                self._delete("points", *((uid, number) for number in numbers[len(model) :].tolist()))
+                if len(model) > len(numbers):
+                    first = int(numbers[-1]) + 1 if len(numbers) else 0
+                    numbers = np.append(numbers, np.arange(first, first + len(model) - len(numbers)))
+                rows = records.point_rows(uid, numbers[: len(model)], model.points, model.levels)
+                self._put("points", *rows)
+
+    def remove_model(self, uid: str) -> None:
+        """Remove a model and its points."""
+        self._model_row(uid)
+        with self.edit("Delete model"):
+            self._delete("points", *((uid, number) for number in self._store.points(uid)[0].tolist()))
+            self._delete("models", (uid,))
+
+    def add_points(self, uid: str, points: ArrayLike, levels: ArrayLike) -> None:
+        """Add points, (k, 3) x, y, z in voxels, with the level (slice) of each, after those there are.
+
+        Raises
+        ------
+        ModelError
+            If a point is not finite or outside the tomogram.
+        """
+        positions = checks.positions_inside(points, self.tomogram(self._model_row(uid)[2]))
+        slices = np.asarray(levels, np.int64).reshape(-1)
+        if len(slices) != len(positions):
+            raise ModelError(f"{len(positions)} points, but {len(slices)} levels")
+        numbers = self._store.points(uid)[0]
+        first = int(numbers[-1]) + 1 if len(numbers) else 0
+        with self.edit(counted("Add", len(positions), "point")):
+            rows = records.point_rows(uid, np.arange(first, first + len(positions)), positions, slices)
+            self._put("points", *rows)
+
+    def move_points(self, uid: str, rows: ArrayLike, points: ArrayLike) -> None:
+        """Move the points in these rows to (k, 3) x, y, z in voxels; their levels stay.
+
+        Raises
+        ------
+        ModelError
+            If a row is not there, or a point is not finite or outside the tomogram.
+        """
+        positions = checks.positions_inside(points, self.tomogram(self._model_row(uid)[2]))
+        numbers, _, levels = self._store.points(uid)
+        which = checks.rows_within(rows, len(numbers))
+        if len(which) != len(positions):
+            raise ModelError(f"{len(which)} rows, but {len(positions)} points")
+        with self.edit(counted("Move", len(which), "point")):
+            self._put("points", *records.point_rows(uid, numbers[which], positions, levels[which]))
+
+    def delete_points(self, uid: str, rows: ArrayLike) -> None:
+        """Delete the points in these rows.
+
+        Raises
+        ------
+        ModelError
+            If a row is not there.
+        """
+        self._model_row(uid)
+        numbers = self._store.points(uid)[0]
+        which = numbers[checks.rows_within(rows, len(numbers))].tolist()
+        with self.edit(counted("Delete", len(which), "point")):
+            self._delete("points", *((uid, number) for number in which))
+
+    def set_marker(self, uid: str, xyz: ArrayLike | None) -> None:
+        """Put the side marker (x, y, z in voxels) on the inner side of the membrane, or remove it.
+
+        Raises
+        ------
+        ModelError
+            If it is not finite or outside the tomogram.
+        """
+        with self.edit("Remove side marker" if xyz is None else "Set side marker"):
+            self.change_model(uid, marker=None if xyz is None else np.asarray(xyz, np.float64))
+
+    def _check_model(self, model: Model, tomogram: Tomogram) -> None:
+        """See that a model is good for its tomogram and its name is not another's."""
+        others = [
+            m[3] for m in self._store.rows("models").values() if m[2] == tomogram.name and m[0] != model.uid
+        ]
+        checks.check_name(model.name, f"model in tomogram {tomogram.name!r}", others)
+        checks.check_colour(model.colour)
+        checks.positions_inside(model.points, tomogram)
+        if model.marker is not None:
+            checks.positions_inside(model.marker, tomogram, "side marker")
+        if model.box_size is not None and model.box_size < 1:
+            raise ProjectError(f"model {model.name!r}: the box size must be above 0, got {model.box_size}")

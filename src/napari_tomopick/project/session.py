@@ -1,0 +1,164 @@
+"""`Session`: an open project, everything in it, and every edit of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+from napari_tomopick.errors import ProjectError
+from napari_tomopick.models.step import Step
+from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.project import checks, database, records
+from napari_tomopick.project.model_edits import ModelEdits
+from napari_tomopick.project.particle_edits import ParticleEdits
+from napari_tomopick.project.records import TomogramStatus
+from napari_tomopick.project.store import Store
+
+
+class Session(ModelEdits, ParticleEdits):
+    """An open project: everything a user sees and edits.
+
+    Each edit is one transaction: when the method returns it is on disk, and it can be undone, also after
+    closing or a crash. If it raises, nothing has changed. Signals (see `Events`) are emitted after that.
+    Objects given out never change; ask again when a signal says so. A session belongs to the thread that
+    opened it.
+
+    The history keeps some 256 MB of edits (`napari_tomopick.project.store.HISTORY_BYTES`); beyond that the
+    oldest can no longer be undone. Steps and results are a record of what was run, and are not undone.
+
+    Examples
+    --------
+    >>> with Session.create("picking.tomopick") as session:  # doctest: +SKIP
+    ...     session.add_tomogram(tomogram)
+    ...     uid = session.add_model(Model("outer membrane", ModelType.SURFACE, tomogram=tomogram.name))
+    ...     session.add_points(uid, [[196.2, 20.0, 40.0]], [40])
+    ...     session.undo()
+    'Add point'
+    """
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str]) -> Session:
+        """Make a new project and open it.
+
+        Raises
+        ------
+        ProjectError
+            If there is such a file already, or it cannot be written.
+        """
+        file = Path(os.path.abspath(path))
+        return cls(Store(database.create(file), file, read_only=False))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Session:
+        """Open a project.
+
+        With ``read_only`` it is for viewing alone, which also works in a folder that cannot be written.
+
+        Raises
+        ------
+        ProjectError
+            If it is missing, open elsewhere, not a project, damaged, or from a newer version.
+        """
+        file = Path(os.path.abspath(path))
+        return cls(Store(database.connect(file, read_only=read_only), file, read_only=read_only))
+
+    def close(self) -> None:
+        """Release the project. Nothing needs saving: every edit is on disk already."""
+        self._store.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def status(self, name: str) -> TomogramStatus:
+        """How far the user is with a tomogram."""
+        return TomogramStatus(self._tomogram_row(name)[14])
+
+    def set_status(self, name: str, status: TomogramStatus | str) -> None:
+        """Note how far the user is with a tomogram."""
+        value = TomogramStatus(status).value
+        row = self._tomogram_row(name)
+        with self.edit(f"Mark {name!r} as {value.replace('_', ' ')}"):
+            self._put("tomograms", (*row[:14], value, *row[15:]))
+
+    def tomogram_step(self, name: str) -> Step | None:
+        """The step that made a tomogram or brought it in, if that is known."""
+        number = self._tomogram_row(name)[15]
+        return None if number is None else self._step(number)
+
+    def add_tomogram(self, tomogram: Tomogram, step: Step | None = None) -> None:
+        """Add a tomogram, with the step that made it or brought it in.
+
+        Raises
+        ------
+        ProjectError
+            If the name is taken, or its size or voxel size cannot be.
+        """
+        checks.check_name(tomogram.name, "tomogram", [key[0] for key in self._store.rows("tomograms")])
+        checks.check_tomogram(tomogram)
+        with self.edit(f"Add tomogram {tomogram.name!r}"):
+            number = self._next_number("tomograms")
+            made_by = None if step is None else self._record_step(step)
+            status = TomogramStatus.TODO.value
+            self._put("tomograms", records.tomogram_row(tomogram, self.path.parent, number, status, made_by))
+
+    def replace_tomogram(self, tomogram: Tomogram) -> None:
+        """Tell other facts about the tomogram of this name: another file, voxel size, acquisition.
+
+        Positions stay what they are in voxels. Where the voxel size is corrected, models and particle sets of
+        this tomogram follow.
+
+        Raises
+        ------
+        ProjectError
+            If there is none of this name, or a particle set also lies in tomograms of the old voxel size.
+        ModelError
+            If points of its models would lie outside.
+        """
+        row = self._tomogram_row(tomogram.name)
+        checks.check_tomogram(tomogram)
+        size = float(tomogram.voxel_size_angstrom)
+        models = self.models(tomogram.name)
+        for model in models:
+            checks.positions_inside(model.points, tomogram, f"model {model.name!r}: point")
+            if model.marker is not None:
+                checks.positions_inside(model.marker, tomogram, f"model {model.name!r}: side marker")
+        sets = self.particle_sets(tomogram.name) if size != row[6] else ()
+        for item in sets:
+            others = [name for name in item.tomograms if name != tomogram.name]
+            wrong = [
+                n for n in others if not checks.same_voxel_size(self.tomogram(n).voxel_size_angstrom, size)
+            ]
+            if wrong:
+                raise ProjectError(
+                    f"tomogram {tomogram.name!r} cannot take a voxel size of {size:g} Å: particle set "
+                    f"{item.name!r} also lies in {wrong[0]!r}, which keeps another. Split the set first"
+                )
+        with self.edit(f"Change tomogram {tomogram.name!r}"):
+            self._put("tomograms", records.tomogram_row(tomogram, self.path.parent, row[1], *row[14:]))
+            if size != row[6]:
+                model_rows = [self._model_row(model.uid) for model in models]
+                self._put("models", *((*r[:12], size) for r in model_rows))
+                set_rows = [self._set_row(item.uid) for item in sets]
+                self._put("particle_sets", *((*r[:5], size, *r[6:]) for r in set_rows))
+
+    def remove_tomogram(self, name: str) -> None:
+        """Take a tomogram out of the project, with its models and particles; its file stays.
+
+        A particle set that has no other particles goes as well.
+        """
+        self._tomogram_row(name)
+        with self.edit(f"Remove tomogram {name!r}"):
+            for model in self.models(name):
+                self.remove_model(model.uid)
+            for item in self.particle_sets(name):
+                if item.tomograms == (name,):
+                    self.remove_particle_set(item.uid)
+                else:
+                    self.remove_particles(item.uid, self.particles(item.uid, name).ids)
+            self._delete("tomograms", (name,))
