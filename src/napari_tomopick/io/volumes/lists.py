@@ -76,8 +76,8 @@ def _from_catalogue(path: Path) -> list[Path]:
     if beside.exists():
         return _from_list(beside)
     remedy = (
-        f"put the volume list of the catalogue beside it as {beside.name} (one path in each line), or name the "
-        "tomograms themselves"
+        f"put the volume list of the catalogue beside it as {beside.name} (one path in each line), "
+        "or name the tomograms themselves"
     )
     try:
         from matio import load_from_mat

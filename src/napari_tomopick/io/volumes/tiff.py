@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ def read(path: Path) -> RawVolume:
             expected = series.dataoffset + series.nbytes if series.dataoffset is not None else 0
             if expected > path.stat().st_size:
                 raise FileFormatError(
-                    f"{path}: truncated: {expected} bytes needed, the file has {path.stat().st_size}; copy it "
-                    "again"
+                    f"{path}: truncated: {expected} bytes needed, the file has {path.stat().st_size}; "
+                    "copy it again"
                 )
             in_one_piece = series.dataoffset is not None
             imagej = tif.imagej_metadata or {}
@@ -54,7 +55,10 @@ def _lazy(path: Path) -> Any:
     import tifffile
     import zarr
 
-    return zarr.open_array(tifffile.imread(path, aszarr=True), mode="r")
+    store = tifffile.imread(path, aszarr=True)
+    array = zarr.open_array(store, mode="r")
+    weakref.finalize(array, store.close)  # the file stays open as long as someone holds the array
+    return array
 
 
 def _voxel_sizes(imagej: dict[str, Any], page: Any) -> tuple[float, float, float] | None:
