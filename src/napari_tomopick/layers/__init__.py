@@ -1,1 +1,1 @@
-"""Projections of a session onto napari layers; all differences between napari versions are in `compat`."""
+"""Projections of a session onto napari layers: drawn from the session, never read back as the truth."""

@@ -1,0 +1,138 @@
+"""Everything that depends on the version of napari; written for 0.9.
+
+Layers are in voxel units: world position = index ``(z, y, x)``, a whole number being the centre of a voxel.
+So nothing is ever converted but the axis order, and no digit of a click is lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.notifications import show_error, show_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+__all__ = ["show_error", "show_warning"]
+
+# napari's default ("towards", "down", "right") mirrors a [z, y, x] volume in 3D (napari issue 7683) and shows
+# y downwards in 2D. This is how IMOD, ChimeraX and EMAN2 show the same file.
+CAMERA_ORIENTATION = ("towards", "up", "right")
+
+# for each plane, the axes shown as (sliced, vertical, horizontal)
+PLANE_ORDERS = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (2, 0, 1)}
+
+
+def unwrapped(viewer: Any) -> ViewerModel:
+    """The viewer behind the proxy that napari hands to the widgets of plugins."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def unmirror(viewer: ViewerModel) -> None:
+    """Show volumes with their true hand: x to the right, y up, z towards the eye."""
+    viewer.scene.camera.orientation = CAMERA_ORIENTATION
+
+
+def displayed(viewer: ViewerModel) -> tuple[int, ...]:
+    """The axes on the canvas, of z, y, x = 0, 1, 2."""
+    return tuple(viewer.dims.displayed)
+
+
+def is_3d(viewer: ViewerModel) -> bool:
+    """Whether the scene, and not a slice, is shown."""
+    return viewer.dims.ndisplay == 3
+
+
+def sliced_axis(viewer: ViewerModel) -> int:
+    """The axis along which the shown slice cuts: 0, 1, 2 for z, y, x."""
+    return int(viewer.dims.order[0])
+
+
+def slice_index(viewer: ViewerModel) -> int:
+    """The number of the shown slice."""
+    return round(float(viewer.dims.point[sliced_axis(viewer)]))
+
+
+def go_to(viewer: ViewerModel, position_zyx: Sequence[float]) -> None:
+    """Show the slice through a position, with the position in the middle of the canvas."""
+    position = np.asarray(position_zyx, float)
+    viewer.dims.set_point(range(3), np.round(position))
+    axes = list(displayed(viewer))
+    viewer.scene.camera.center = tuple(position[axes]) if is_3d(viewer) else (0.0, *position[axes])
+
+
+def cursor_zyx(viewer: ViewerModel) -> NDArray[np.float64]:
+    """The position under the mouse, lying exactly in the shown slice."""
+    position = np.asarray(viewer.cursor.position, float)[-3:]
+    if not is_3d(viewer):
+        position[sliced_axis(viewer)] = slice_index(viewer)
+    return position
+
+
+def show_plane(viewer: ViewerModel, plane: str, position_zyx: NDArray[np.float64]) -> None:
+    """Show the plane normal to an axis through a position, which stays where it is on the canvas.
+
+    In 3D look along that axis instead.
+    """
+    order = PLANE_ORDERS[plane]
+    camera = viewer.scene.camera
+    if is_3d(viewer):
+        look, up = np.zeros(3), np.zeros(3)
+        # z and the axes of the side views grow towards the eye
+        look["zyx".index(plane)], up[1 if plane == "z" else 0] = -1.0, 1.0
+        camera.set_view_direction(tuple(look), tuple(up))
+        return
+    # napari fits the view to the canvas when the order changes; what the mouse points at must not jump
+    before = displayed(viewer)
+    offset = position_zyx[list(before)] - np.asarray(camera.center)[-2:]
+    zoom = camera.zoom
+    viewer.dims.set_point(range(3), np.round(position_zyx))
+    viewer.dims.order = order
+    camera.zoom = zoom
+    camera.center = (0.0, *(position_zyx[list(displayed(viewer))] - offset))
+
+
+def set_slab(viewer: ViewerModel, radius: float) -> None:
+    """How far from the shown slice points and vectors are drawn, in voxels.
+
+    Images of the session have ``projection_mode="none"``, so that they are not averaged over this slab.
+    """
+    margin = (float(radius),) * viewer.dims.ndim
+    # both at once: napari divides by zero while only one of them is set
+    with viewer.dims.events.margin_left.blocker():
+        viewer.dims.margin_left = margin
+    viewer.dims.margin_right = margin
+
+
+def on_ndisplay(viewer: ViewerModel, before: Callable[[], None], after: Callable[[], None]) -> None:
+    """Call ``before`` and ``after`` napari has sliced the layers anew for a change between 2D and 3D."""
+    emitter = viewer.dims.events.ndisplay
+    # "first" would only be the first after napari's own; of these the first notes the camera's state for the
+    # number of dimensions that is left, and the second slices
+    emitter.connect(before, after=emitter.callbacks[0], before=emitter.callbacks[1])
+    emitter.connect(after)
+
+
+def forbid_transforms(layer: Layer) -> None:
+    """Refuse napari's transform mode, which would part a layer's positions from the voxels."""
+
+    def refuse() -> None:
+        if str(layer.mode) == "transform":
+            layer.mode = "pan_zoom"
+            show_warning("This layer cannot be transformed: its positions are voxels of the tomogram.")
+
+    layer.events.mode.connect(refuse)
+
+
+def point_under(layer: Any, event: Any) -> int | None:
+    """The row of the point of a Points layer under a mouse event, or None."""
+    if not layer.visible:
+        return None
+    return layer.get_value(
+        event.position, view_direction=event.view_direction, dims_displayed=event.dims_displayed, world=True
+    )

@@ -1,0 +1,180 @@
+"""Particle sets of the shown tomogram as one Points and one Vectors layer, for looking and weeding out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from napari.layers import Points, Vectors
+from napari.layers.base import ActionType
+from napari.utils.colormaps import ensure_colormap
+from napari.utils.colormaps.standardize_color import transform_color
+
+from napari_tomopick.geometry.coordinates import xyz_to_zyx
+from napari_tomopick.layers import compat
+from napari_tomopick.layers.user_points import DEFAULT_BOX, MIN_POINT_PIXELS
+from napari_tomopick.models.particles import Particles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ColourBy = Literal["set", "group", "score"]
+
+# colours that people with every kind of colour vision tell apart (Okabe & Ito 2008, without black)
+PALETTE = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")
+NO_SCORE = (0.6, 0.6, 0.6, 1.0)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How particles are drawn.
+
+    Parameters
+    ----------
+    colour_by : "set", "group" or "score"
+    arrows : bool
+        Whether the particles' own z axes are drawn.
+    arrow_length : float
+        In voxels.
+    """
+
+    colour_by: ColourBy = "set"
+    arrows: bool = True
+    arrow_length: float = 24.0
+
+
+def colours(particles: Particles, colour: str, look: Look) -> NDArray[np.float32]:
+    """A colour for each particle, ``(n, 4)`` from 0 to 1; scores from the 2nd to the 98th percentile."""
+    n = len(particles)
+    if look.colour_by == "group":
+        palette = transform_color(list(PALETTE))
+        return palette[(particles.groups - 1) % len(palette)]
+    if look.colour_by == "score":
+        rgba = np.tile(np.array(NO_SCORE, np.float32), (n, 1))
+        known = np.isfinite(particles.scores)
+        if known.any():
+            low, high = np.percentile(particles.scores[known], (2, 98))
+            scaled = (particles.scores[known] - low) / max(high - low, np.finfo(float).tiny)
+            rgba[known] = ensure_colormap("viridis").map(np.clip(scaled, 0, 1))
+        return rgba
+    return np.repeat(transform_color(colour), n, axis=0)
+
+
+class ParticleView:
+    """Draws particle sets.
+
+    Parameters
+    ----------
+    deleted : callable
+        Called with a list of (set uid, particle id) a user deleted in napari.
+    misunderstood : callable
+        Called when the layer was changed in another way; it must be drawn again.
+    """
+
+    def __init__(
+        self, deleted: Callable[[list[tuple[str, int]]], None], misunderstood: Callable[[], None]
+    ) -> None:
+        self._deleted = deleted
+        self._misunderstood = misunderstood
+        self._drawing = False
+        self._rows: list[tuple[str, int]] = []
+        self._index: dict[tuple[str, int], int] = {}
+        self.points = Points(
+            np.empty((0, 3)),
+            ndim=3,
+            name="particles",
+            size=DEFAULT_BOX,
+            border_width=1.0,
+            border_width_is_relative=False,
+            projection_mode="rescale_spherical",
+            canvas_size_limits=(MIN_POINT_PIXELS, 10000),
+            axis_labels=("z", "y", "x"),
+        )
+        self.arrows = Vectors(
+            np.zeros((0, 2, 3)),
+            ndim=3,
+            name="particle axes",
+            edge_width=2.0,
+            vector_style="arrow",
+            projection_mode="fade",
+            axis_labels=("z", "y", "x"),
+        )
+        for layer in self.layers:
+            compat.forbid_transforms(layer)
+        self.points.events.data.connect(self._on_points)
+
+    @property
+    def layers(self) -> tuple[Vectors, Points]:
+        """From bottom to top."""
+        return self.arrows, self.points
+
+    @property
+    def selected(self) -> list[tuple[str, int]]:
+        """(set uid, particle id) of the selected particles."""
+        return [self._rows[i] for i in sorted(self.points.selected_data)]
+
+    def select(self, rows: Sequence[tuple[str, int]]) -> None:
+        """Select particles by (set uid, particle id); those not drawn are passed over."""
+        self.points.selected_data = {self._index[row] for row in rows if row in self._index}
+
+    def draw(self, sets: Mapping[str, tuple[Particles, str]], look: Look) -> float:
+        """Draw ``{uid: (particles, colour)}``; return how far from a slice the largest reaches, in voxels.
+
+        Particles that are still there stay selected.
+        """
+        kept = self.selected
+        drawn = [(uid, p, colour) for uid, (p, colour) in sets.items() if len(p)]
+        self._rows = [(uid, int(i)) for uid, p, _ in drawn for i in p.ids]
+        self._index = {row: i for i, row in enumerate(self._rows)}
+        sizes = [float(p.box_size or DEFAULT_BOX) for _, p, _ in drawn]
+        with self._quietly():
+            self._draw(drawn, sizes, look)
+            self.select(kept)
+        return max(sizes, default=0.0) / 2
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Within this the layers change because they are drawn, not because a user meant anything."""
+        before, self._drawing = self._drawing, True
+        try:
+            yield
+        finally:
+            self._drawing = before
+
+    def _draw(self, drawn: list[tuple[str, Particles, str]], sizes: list[float], look: Look) -> None:
+        if not drawn:
+            self.points.data = np.empty((0, 3))
+            self.arrows.data = np.zeros((0, 2, 3))
+            return
+        positions = xyz_to_zyx(np.concatenate([p.positions for _, p, _ in drawn]))
+        rgba = np.concatenate([colours(p, colour, look) for _, p, colour in drawn])
+        self.points.data = positions
+        # all looks are set anew: napari truncates them from the end, whichever rows are gone
+        self.points.features = pd.DataFrame(
+            {
+                "id": np.concatenate([p.ids for _, p, _ in drawn]),
+                "group": np.concatenate([p.groups for _, p, _ in drawn]),
+                "score": np.concatenate([p.scores for _, p, _ in drawn]),
+            }
+        )
+        self.points.size = np.repeat(sizes, [len(p) for _, p, _ in drawn])
+        self.points.border_color = rgba
+        self.points.face_color = np.column_stack([rgba[:, :3], np.full(len(rgba), 0.08)])
+        axes = xyz_to_zyx(np.concatenate([p.directions() for _, p, _ in drawn]))
+        self.arrows.data = np.stack([positions, axes * look.arrow_length], axis=1)
+        # napari loses the colours when the data is replaced
+        self.arrows.edge_color = rgba
+        self.arrows.visible = look.arrows
+
+    def _on_points(self, event: Any) -> None:
+        if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):
+            return
+        indices = [int(i) for i in event.data_indices]
+        if event.action == ActionType.REMOVED and len(self.points.data) == len(self._rows) - len(indices):
+            self._deleted([self._rows[i] for i in indices])
+        else:
+            self._misunderstood()

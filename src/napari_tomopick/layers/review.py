@@ -1,0 +1,100 @@
+"""What a user does with particle sets: look, colour, weed out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_tomopick.geometry.coordinates import xyz_to_zyx
+from napari_tomopick.layers import compat
+from napari_tomopick.layers.particle_layers import Look, ParticleView
+
+if TYPE_CHECKING:
+    from napari_tomopick.layers.workspace import Workspace
+    from napari_tomopick.models.particles import Particles
+    from napari_tomopick.project import ParticleSet
+
+
+class Review:
+    """The particle sets of the shown tomogram.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    """
+
+    sets_changed = Signal()
+    look_changed = Signal()
+    selection_changed = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._hidden: set[str] = set()
+        self._particles: dict[str, Particles] = {}
+        self.sets: tuple[ParticleSet, ...] = ()
+        self.look = Look()
+        self.view = ParticleView(self.delete_particles, self.redraw)
+        self.view.points.selected_data.events.items_changed.connect(lambda: self.selection_changed.emit())
+        self.reach = 0.0
+
+    def particles(self, uid: str) -> Particles:
+        """The particles of a set in the shown tomogram."""
+        return self._particles[uid]
+
+    def is_visible(self, uid: str) -> bool:
+        """Whether a set is drawn."""
+        return uid not in self._hidden
+
+    def set_visible(self, uid: str, visible: bool) -> None:
+        """Draw a set or not; this is not an edit."""
+        (self._hidden.discard if visible else self._hidden.add)(uid)
+        self.redraw()
+
+    def set_look(self, **changes: Any) -> None:
+        """Change how particles are drawn: ``colour_by``, ``arrows``, ``arrow_length``."""
+        self.look = replace(self.look, **changes)
+        self.redraw()
+        self.look_changed.emit()
+
+    def reload(self) -> None:
+        """Ask the session for the particles of the shown tomogram, and draw them."""
+        session, tomogram = self._workspace.session, self._workspace.tomogram
+        if session is None or tomogram is None:
+            self.sets, self._particles = (), {}
+        else:
+            self.sets = session.particle_sets(tomogram.name)
+            self._particles = {s.uid: session.particles(s.uid, tomogram.name) for s in self.sets}
+        self.redraw()
+        self.sets_changed.emit()
+
+    def redraw(self) -> None:
+        """Draw the sets as the session had them last."""
+        shown = {s.uid: (self._particles[s.uid], s.colour) for s in self.sets if self.is_visible(s.uid)}
+        self.reach = self.view.draw(shown, self.look)
+        self._workspace.update_slab()
+
+    @property
+    def selected(self) -> list[tuple[str, int]]:
+        """(set uid, particle id) of the selected particles."""
+        return self.view.selected
+
+    def select(self, uid: str, particle_id: int) -> None:
+        """Select one particle and show it."""
+        particles = self._particles[uid]
+        position = particles.positions[particles.ids == particle_id][0]
+        compat.go_to(self._workspace.viewer, xyz_to_zyx(position))
+        self.view.select([(uid, particle_id)])
+
+    def delete(self) -> None:
+        """Delete the selected particles."""
+        if self.selected:
+            self.delete_particles(self.selected)
+
+    def delete_particles(self, rows: list[tuple[str, int]]) -> None:
+        """Delete particles, given as (set uid, particle id), as one edit."""
+        session = self._workspace.open_session
+        with session.edit("Delete particle" if len(rows) == 1 else f"Delete {len(rows)} particles"):
+            for uid in dict.fromkeys(uid for uid, _ in rows):
+                session.remove_particles(uid, [i for u, i in rows if u == uid])

@@ -1,0 +1,259 @@
+"""The user points of all models of the shown tomogram, their side markers and curves, as napari layers.
+
+Three layers for any number of models, as napari slows down with every layer. They are drawn whole from the
+models each time; what a user does to them in napari is told to the owner as an intention. The owner edits the
+session, which has them drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+from napari.layers import Points, Vectors
+from napari.layers.base import ActionType
+from napari.utils.colormaps.standardize_color import transform_color
+
+from napari_tomopick.geometry.coordinates import xyz_to_zyx, zyx_to_xyz
+from napari_tomopick.layers import compat
+from napari_tomopick.models.user_points import Model, ModelType
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from numpy.typing import NDArray
+
+DEFAULT_BOX = 32
+TRACED_POINT_SIZE = 9.0
+MARKER_SIZE = 15.0
+MIN_POINT_PIXELS = 7
+# a hand that trembles by this much while clicking does not mean to move a point
+DRAG_PIXELS = 3.0
+
+# types whose points are particles themselves, and so are drawn as large as the box
+BOX_TYPES = frozenset({ModelType.GENERAL, ModelType.DIPOLE})
+CURVE_TYPES = frozenset(
+    {
+        ModelType.SURFACE,
+        ModelType.FILAMENT,
+        ModelType.FILAMENT_TORSION,
+        ModelType.FILAMENT_HELIX,
+        ModelType.FILAMENT_RINGS,
+    }
+)
+
+
+class Intentions(Protocol):
+    """What a user may mean by handling the points; rows are (model uid, row in that model)."""
+
+    def points_added(self, positions: NDArray[np.float64]) -> None:
+        """Points were added at ``(n, 3)`` x, y, z."""
+
+    def points_moved(self, rows: list[tuple[str, int]], positions: NDArray[np.float64]) -> None:
+        """Points were dragged to ``(n, 3)`` x, y, z."""
+
+    def points_deleted(self, rows: list[tuple[str, int]]) -> None:
+        """Points were deleted."""
+
+    def markers_moved(self, uids: list[str], positions: NDArray[np.float64]) -> None:
+        """Side markers were dragged to ``(n, 3)`` x, y, z."""
+
+    def markers_deleted(self, uids: list[str]) -> None:
+        """Side markers were deleted."""
+
+    def misunderstood(self) -> None:
+        """The layer was changed in a way that means nothing here; it must be drawn again."""
+
+
+def point_size(model: Model) -> float:
+    """Diameter in voxels at which a model's points are drawn."""
+    return float(model.box_size or DEFAULT_BOX) if model.type in BOX_TYPES else TRACED_POINT_SIZE
+
+
+def curve_segments(model: Model) -> NDArray[np.float64]:
+    """The lines that join a model's points, ``(n, 2, 3)``: start and extent in x, y, z.
+
+    Points of one level (contour, filament) are joined in clicking order, dipoles centre to north.
+    """
+    if model.type is ModelType.DIPOLE:
+        n = len(model) // 2 * 2
+        start, end = model.points[:n:2], model.points[1:n:2]
+    elif model.type is ModelType.SURFACE:
+        contours = model.contours() or [np.empty((0, 3))]
+        start = np.concatenate([c[:-1] for c in contours])
+        end = np.concatenate([c[1:] for c in contours])
+    elif model.type in CURVE_TYPES:
+        start, end = model.points[:-1], model.points[1:]
+    else:
+        start = end = np.empty((0, 3))
+    return np.stack([start, end - start], axis=1)
+
+
+class UserPointsView:
+    """Draws models; see the module.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    intentions : Intentions
+    """
+
+    def __init__(self, viewer: ViewerModel, intentions: Intentions) -> None:
+        self._viewer = viewer
+        self._intentions = intentions
+        self._drawing = False
+        self._rows: list[tuple[str, int]] = []
+        self._sizes: dict[str, int] = {}
+        self._marked: list[str] = []
+        self.points = Points(
+            np.empty((0, 3)),
+            ndim=3,
+            name="user points",
+            size=DEFAULT_BOX,
+            border_width=1.5,
+            border_width_is_relative=False,
+            projection_mode="rescale_spherical",
+            canvas_size_limits=(MIN_POINT_PIXELS, 10000),
+            axis_labels=("z", "y", "x"),
+        )
+        self.markers = Points(
+            np.empty((0, 3)),
+            ndim=3,
+            name="side markers",
+            size=MARKER_SIZE,
+            symbol="cross",
+            border_width=1.0,
+            border_width_is_relative=False,
+            projection_mode="rescale_spherical",
+            canvas_size_limits=(2 * MIN_POINT_PIXELS, 10000),
+            axis_labels=("z", "y", "x"),
+        )
+        self.curves = Vectors(
+            np.zeros((0, 2, 3)),
+            ndim=3,
+            name="level curves",
+            edge_width=1.5,
+            vector_style="line",
+            projection_mode="fade",
+            axis_labels=("z", "y", "x"),
+        )
+        for layer in self.layers:
+            compat.forbid_transforms(layer)
+        self.points.events.data.connect(self._on_points)
+        self.markers.events.data.connect(self._on_markers)
+
+    @property
+    def layers(self) -> tuple[Vectors, Points, Points]:
+        """From bottom to top."""
+        return self.curves, self.markers, self.points
+
+    @property
+    def selected(self) -> list[tuple[str, int]]:
+        """(model uid, row) of the selected points."""
+        return [self._rows[i] for i in sorted(self.points.selected_data)]
+
+    def row(self, index: int) -> tuple[str, int]:
+        """(model uid, row) of one point of the layer."""
+        return self._rows[index]
+
+    def draw(self, models: Sequence[Model], active: str) -> float:
+        """Draw models, and return how far (voxels) from a slice the largest point reaches.
+
+        Points stay selected as long as no point of their model was added or deleted.
+        """
+        # napari's own "add" appends and then selects the last rows: those must be the active model's
+        models = [m for m in models if m.uid != active] + [m for m in models if m.uid == active]
+        sizes = {m.uid: len(m) for m in models}
+        kept = {row for row in self.selected if sizes.get(row[0]) == self._sizes.get(row[0])}
+        self._rows = [(m.uid, i) for m in models for i in range(len(m))]
+        self._sizes = sizes
+        self._marked = [m.uid for m in models if m.marker is not None]
+        with self._quietly():
+            self._draw_points(models)
+            self._draw_markers([m for m in models if m.marker is not None])
+            self._draw_curves(models)
+            self.points.selected_data = {i for i, row in enumerate(self._rows) if row in kept}
+        return max((point_size(m) for m in models), default=0.0) / 2
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Within this the layers change because they are drawn, not because a user meant anything."""
+        before, self._drawing = self._drawing, True
+        try:
+            yield
+        finally:
+            self._drawing = before
+
+    def _draw_points(self, models: Sequence[Model]) -> None:
+        layer, n = self.points, len(self._rows)
+        positions = [m.points for m in models]
+        # a shorter array would keep the looks of the first rows, whichever rows are gone: set all of them
+        layer.data = xyz_to_zyx(np.concatenate(positions)) if n else np.empty((0, 3))
+        layer.features = pd.DataFrame(
+            {
+                "model": np.array([m.name for m in models for _ in range(len(m))], dtype=object),
+                "uid": np.array([uid for uid, _ in self._rows], dtype=object),
+                "level": np.concatenate([m.levels for m in models]) if n else np.empty(0, np.int64),
+                "number": np.array([i + 1 for _, i in self._rows], dtype=np.int64),
+            }
+        )
+        if n:
+            lengths = [len(m) for m in models]
+            colours = np.repeat(_rgba(models), lengths, axis=0)
+            layer.size = np.repeat([point_size(m) for m in models], lengths)
+            layer.border_color = colours
+            # a box is seen through; a traced point is a dot
+            opaque = np.repeat([0.12 if m.type in BOX_TYPES else 0.8 for m in models], lengths)
+            layer.face_color = np.column_stack([colours[:, :3], opaque])
+
+    def _draw_markers(self, models: Sequence[Model]) -> None:
+        layer = self.markers
+        layer.data = xyz_to_zyx(np.array([m.marker for m in models])) if models else np.empty((0, 3))
+        layer.features = pd.DataFrame({"model": np.array([m.name for m in models], dtype=object)})
+        if models:
+            layer.size = np.full(len(models), MARKER_SIZE)
+            layer.face_color = _rgba(models)
+            layer.border_color = "white"
+
+    def _draw_curves(self, models: Sequence[Model]) -> None:
+        segments = [curve_segments(m) for m in models]
+        data = np.concatenate([*segments, np.empty((0, 2, 3))])
+        self.curves.data = xyz_to_zyx(data)
+        if len(data):
+            # napari loses the colours when the data is replaced
+            self.curves.edge_color = np.repeat(_rgba(models), [len(s) for s in segments], axis=0)
+
+    def _on_points(self, event: Any) -> None:
+        if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):
+            return
+        data, before = self.points.data, len(self._rows)
+        indices = [int(i) for i in event.data_indices]
+        if event.action == ActionType.ADDED and len(data) == before + len(indices):
+            self._intentions.points_added(zyx_to_xyz(data[before:]))
+        elif event.action == ActionType.CHANGED and len(data) == before:
+            rows = [self._rows[i] for i in indices]
+            self._intentions.points_moved(rows, zyx_to_xyz(data[indices]).reshape(-1, 3))
+        elif event.action == ActionType.REMOVED and len(data) == before - len(indices):
+            self._intentions.points_deleted([self._rows[i] for i in indices])
+        else:
+            self._intentions.misunderstood()
+
+    def _on_markers(self, event: Any) -> None:
+        if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):
+            return
+        data, before = self.markers.data, len(self._marked)
+        indices = [int(i) for i in event.data_indices]
+        uids = [self._marked[i] for i in indices if i < before]
+        if event.action == ActionType.CHANGED and len(data) == before:
+            self._intentions.markers_moved(uids, zyx_to_xyz(data[indices]).reshape(-1, 3))
+        elif event.action == ActionType.REMOVED and len(data) == before - len(indices):
+            self._intentions.markers_deleted(uids)
+        else:
+            self._intentions.misunderstood()
+
+
+def _rgba(models: Sequence[Model]) -> NDArray[np.float32]:
+    """The models' colours, ``(n, 4)`` from 0 to 1."""
+    return transform_color([m.colour for m in models]) if models else np.empty((0, 4), np.float32)

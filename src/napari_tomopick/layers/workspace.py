@@ -1,0 +1,289 @@
+"""`Workspace`: what one viewer shows of a project. All docks on a viewer share one."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from psygnal import Signal
+
+from napari_tomopick.errors import ProjectError, TomopickError
+from napari_tomopick.layers import compat, gestures, keys
+from napari_tomopick.layers.picking import Picking
+from napari_tomopick.layers.review import Review
+from napari_tomopick.layers.tomogram_image import LoadedTomogram, TomogramImage, load_tomogram
+from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.project import Session
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+class Runner(Protocol):
+    """Runs something slow, and then says how it went on the thread it was called from."""
+
+    def __call__(
+        self,
+        function: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+        /,
+    ) -> None:
+        """Call ``done`` with the result of ``function``, or ``failed`` with the exception it raised."""
+
+
+def run_at_once(
+    function: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
+) -> None:
+    """The `Runner` for scripts and tests: nothing happens in the background."""
+    try:
+        result = function()
+    except Exception as error:  # handed on as it is
+        failed(error)
+    else:
+        done(result)
+
+
+class Workspace:
+    """The open project of a viewer, its shown tomogram, and everything drawn of it.
+
+    Knows napari's models but no Qt. Get it with `workspace_for`.
+
+    Signals
+    -------
+    session_changed()
+        Another project was opened, or the project was closed.
+    tomogram_changed()
+        Another tomogram is shown, or none.
+    loading_changed(name)
+        The tomogram of this name is being opened; "" when that is over.
+    """
+
+    session_changed = Signal()
+    tomogram_changed = Signal()
+    loading_changed = Signal(str)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self.run: Runner = run_at_once
+        self.session: Session | None = None
+        self.loading = ""
+        self.image = TomogramImage(viewer, self.run_in_background)
+        self.picking = Picking(self)
+        self.review = Review(self)
+        self._keys = keys.actions(self)
+        for target in (viewer, *self._own_layers()):
+            keys.bind(target, self._keys)
+        gestures.connect(viewer, self.picking)
+
+    # project
+
+    @property
+    def open_session(self) -> Session:
+        """The session.
+
+        Raises
+        ------
+        ProjectError
+            If no project is open.
+        """
+        if self.session is None:
+            raise ProjectError("No project is open: make or open one in the Tomograms dock.")
+        return self.session
+
+    def create_project(self, path: str | os.PathLike[str]) -> None:
+        """Make a new project file and open it in place of the one open so far."""
+        self.set_session(Session.create(path))
+
+    def open_project(self, path: str | os.PathLike[str]) -> None:
+        """Open a project in place of the one open so far."""
+        if self.session is not None and os.path.abspath(path) == str(self.session.path):
+            return
+        self.set_session(Session.open(path))
+
+    def set_session(self, session: Session | None) -> None:
+        """Show another session, and close the one shown so far."""
+        self.close_tomogram()
+        before, self.session = self.session, session
+        if before is not None:
+            before.models_changed.disconnect(self._on_models_changed)
+            before.model_changed.disconnect(self._on_model_changed)
+            before.sets_changed.disconnect(self._on_sets_changed)
+            before.particles_changed.disconnect(self._on_particles_changed)
+            before.tomograms_changed.disconnect(self._on_tomograms_changed)
+            before.close()
+        if session is not None:
+            session.models_changed.connect(self._on_models_changed)
+            session.model_changed.connect(self._on_model_changed)
+            session.sets_changed.connect(self._on_sets_changed)
+            session.particles_changed.connect(self._on_particles_changed)
+            session.tomograms_changed.connect(self._on_tomograms_changed)
+        self.session_changed.emit()
+
+    def close_project(self) -> None:
+        """Close the project; nothing needs saving."""
+        self.set_session(None)
+
+    def import_tomograms(self, paths: Sequence[str | os.PathLike[str]], **options: Any) -> None:
+        """Look at files in the background and add them to the project, as one edit."""
+        from napari_tomopick.protocols.import_tomograms import import_tomograms
+
+        session = self.open_session
+
+        def done(found: list[Tomogram]) -> None:
+            with session.edit("Import tomogram" if len(found) == 1 else f"Import {len(found)} tomograms"):
+                for tomogram in found:
+                    session.add_tomogram(tomogram)
+            self.say(f"Imported {', '.join(t.name for t in found)}.")
+            if self.tomogram is None and found:
+                self.open_tomogram(found[0].name)
+
+        self.run_in_background(lambda: import_tomograms(list(paths), **options), done)
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        label = self.open_session.undo()
+        self.say(f"Undone: {label}." if label else "There is nothing to undo.")
+
+    def redo(self) -> None:
+        """Do the edit again that was undone last."""
+        label = self.open_session.redo()
+        self.say(f"Done again: {label}." if label else "There is nothing to redo.")
+
+    # tomogram
+
+    @property
+    def tomogram(self) -> Tomogram | None:
+        """The shown tomogram."""
+        return self.image.loaded.tomogram if self.image.loaded is not None else None
+
+    @property
+    def tomogram_name(self) -> str:
+        """The name of the shown tomogram; "" if there is none."""
+        return self.tomogram.name if self.tomogram is not None else ""
+
+    def open_tomogram(self, name: str) -> None:
+        """Open a tomogram of the project in the background and show it; gives up one still being opened."""
+        tomogram = self.open_session.tomogram(name)
+        self._set_loading(name)
+
+        def done(loaded: LoadedTomogram) -> None:
+            if self.loading == name:
+                self._set_loading("")
+                self._show(loaded)
+
+        def failed(error: Exception) -> None:
+            if self.loading == name:
+                self._set_loading("")
+                self._report(error)
+
+        self.run(lambda: load_tomogram(tomogram), done, failed)
+
+    def close_tomogram(self) -> None:
+        """Show no tomogram."""
+        self._set_loading("")
+        if self.tomogram is None:
+            return
+        self.image.clear()
+        for layer in self._own_layers():
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        self._redraw()
+        self.tomogram_changed.emit()
+
+    def _own_layers(self) -> tuple[Any, ...]:
+        """From bottom to top."""
+        return *self.review.view.layers, *self.picking.view.layers
+
+    def _set_loading(self, name: str) -> None:
+        if name != self.loading:
+            self.loading = name
+            self.loading_changed.emit(name)
+
+    def _show(self, loaded: LoadedTomogram) -> None:
+        self.image.show(loaded)
+        assert self.image.layer is not None
+        keys.bind(self.image.layer, self._keys)
+        for layer in self._own_layers():
+            if layer not in self.viewer.layers:
+                self.viewer.layers.append(layer)
+        self.viewer.layers.selection.active = self.picking.view.points
+        self._redraw()
+        self.tomogram_changed.emit()
+
+    def _redraw(self) -> None:
+        self.picking.redraw()
+        self.picking.active_changed.emit()
+        self.review.reload()
+
+    def update_slab(self) -> None:
+        """Let the slab in which points are drawn be as thick as the largest of them."""
+        if self.tomogram is not None:
+            compat.set_slab(self.viewer, max(self.picking.reach, self.review.reach, 0.5))
+
+    # background, errors, messages
+
+    def run_in_background(self, function: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Run something slow off the GUI thread, then ``done`` with its result on it; errors are shown."""
+        self.run(function, done, self._report)
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Show errors that a user can mend; let the others, which are defects, through."""
+        try:
+            yield
+        except TomopickError as error:
+            compat.show_error(str(error))
+
+    def _report(self, error: Exception) -> None:
+        with self.reporting():
+            raise error
+
+    def say(self, text: str) -> None:
+        """Put a message in the status bar."""
+        self.viewer.status = text
+
+    # the session's signals
+
+    def _on_models_changed(self, tomogram: str) -> None:
+        if tomogram == self.tomogram_name:
+            self.picking.redraw()
+
+    def _on_model_changed(self, uid: str) -> None:
+        self._on_models_changed(self.open_session.model(uid).tomogram)
+
+    def _on_sets_changed(self, tomogram: str) -> None:
+        if tomogram == self.tomogram_name:
+            self.review.reload()
+
+    def _on_particles_changed(self, uid: str) -> None:
+        if any(s.uid == uid for s in self.review.sets):
+            self.review.reload()
+
+    def _on_tomograms_changed(self) -> None:
+        if self.tomogram is not None and all(
+            t.name != self.tomogram.name for t in self.open_session.tomograms()
+        ):
+            self.close_tomogram()
+
+
+# a workspace lives as long as its viewer, whose callbacks hold it
+_workspaces: weakref.WeakValueDictionary[int, Workspace] = weakref.WeakValueDictionary()
+
+
+def workspace_for(viewer: Any) -> Workspace:
+    """The workspace of a viewer, made when first asked for.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+        Also behind the proxy that napari hands to plugins.
+    """
+    model = compat.unwrapped(viewer)
+    workspace = _workspaces.get(id(model))
+    if workspace is None or workspace.viewer is not model:
+        workspace = _workspaces[id(model)] = Workspace(model)
+    return workspace

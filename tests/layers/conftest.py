@@ -1,0 +1,97 @@
+"""A project with a small tomogram, shown in a viewer without a window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_tomopick.io.volumes import write_mrc
+from napari_tomopick.layers.workspace import Workspace, workspace_for
+from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.models.user_points import ModelType
+
+SHAPE = (40, 60, 80)
+
+
+def a_tomogram(folder, name="tomo", shape=SHAPE, seed=0) -> Tomogram:
+    path = folder / f"{name}.mrc"
+    write_mrc(path, np.random.default_rng(seed).normal(size=shape).astype(np.float32), 10.0)
+    return Tomogram(name, path, shape, 10.0)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def workspace(viewer, tmp_path):
+    found = workspace_for(viewer)
+    found.create_project(tmp_path / "project.tomopick")
+    yield found
+    found.close_project()
+
+
+@pytest.fixture
+def shown(workspace, tmp_path) -> Workspace:
+    """A workspace showing its only tomogram, with an empty surface model."""
+    workspace.session.add_tomogram(a_tomogram(tmp_path))
+    workspace.open_tomogram("tomo")
+    workspace.picking.add_model(ModelType.SURFACE, "membrane")
+    return workspace
+
+
+@pytest.fixture
+def click(shown):
+    """Click, drag or hover as napari reports it: ``click((z, y, x), button=1, modifiers=(), to=None)``."""
+    from napari.utils import interactions
+    from napari.utils._proxies import ReadOnlyWrapper
+
+    viewer = shown.viewer
+
+    class Event:
+        def __init__(self, type, position, button, modifiers):
+            zoom = viewer.scene.camera.zoom
+            self.type, self.button, self.modifiers, self.handled = type, button, modifiers, False
+            self.position = tuple(float(p) for p in position)
+            self.dims_displayed = list(viewer.dims.displayed)
+            self.dims_point = list(viewer.dims.point)
+            self.pos = np.array([position[d] for d in self.dims_displayed[::-1]], float) * zoom
+            self.view_direction = self.up_direction = None
+            self.is_dragging = type == "mouse_move" and button is not None
+
+    def send(type, position, button, modifiers):
+        viewer.cursor.position = tuple(float(p) for p in position)
+        event = ReadOnlyWrapper(Event(type, position, button, modifiers), exceptions=("handled",))
+        callbacks = {
+            "mouse_press": interactions.mouse_press_callbacks,
+            "mouse_move": interactions.mouse_move_callbacks,
+            "mouse_release": interactions.mouse_release_callbacks,
+        }[type]
+        for target in (viewer, viewer.layers.selection.active):
+            callbacks(target, event)
+
+    def click(position, button=1, modifiers=(), to=None):
+        send("mouse_move", position, None, modifiers)
+        send("mouse_press", position, button, modifiers)
+        for p in () if to is None else np.linspace(position, to, 4)[1:]:
+            send("mouse_move", p, button, modifiers)
+        send("mouse_release", position if to is None else to, button, modifiers)
+
+    return click
+
+
+@pytest.fixture
+def press(shown):
+    """Press a key as napari resolves it: the active layer first, then the viewer."""
+    from napari.utils.key_bindings import KeymapHandler
+
+    def press(key, at=None):
+        if at is not None:
+            shown.viewer.cursor.position = tuple(float(p) for p in at)
+        handler = KeymapHandler()
+        handler.keymap_providers = [shown.viewer.layers.selection.active, shown.viewer]
+        handler.press_key(key)
+
+    return press

@@ -1,0 +1,115 @@
+"""Particle sets: drawn as the session has them, coloured, selected, deleted with undo."""
+
+import numpy as np
+import pytest
+from napari.utils.colormaps.standardize_color import transform_color
+
+from napari_tomopick.geometry import orientations
+from napari_tomopick.layers.particle_layers import NO_SCORE, PALETTE, Look, colours
+from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.step import Step
+
+
+def some_particles(n=6, first=1, seed=0):
+    rng = np.random.default_rng(seed)
+    return Particles(
+        rng.uniform(5, 35, (n, 3)),
+        orientations.from_directions(rng.normal(size=(n, 3))),
+        ids=np.arange(first, first + n),
+        groups=1 + np.arange(n) % 3,
+        scores=np.linspace(0, 1, n),
+        tomograms=["tomo"] * n,
+        voxel_size_angstrom=10.0,
+        box_size=16,
+    )
+
+
+@pytest.fixture
+def review(shown):
+    shown.session.add_particles("one", some_particles(), Step("manual"), "#ff0000")
+    shown.session.add_particles("two", some_particles(4, seed=1), Step("manual"), "#00ff00")
+    return shown.review
+
+
+def test_points_and_arrows_are_where_and_how_the_particles_are(review):
+    particles = some_particles()
+    assert np.allclose(review.view.points.data[:6, ::-1], particles.positions)
+    arrows = review.view.arrows.data
+    assert np.allclose(arrows[:6, 0, ::-1], particles.positions)
+    assert np.allclose(arrows[:6, 1, ::-1], particles.directions() * review.look.arrow_length)
+    assert np.allclose(review.view.points.border_color[6:], transform_color("#00ff00"))
+    assert np.allclose(review.view.arrows.edge_color[:6], transform_color("#ff0000"))
+
+
+def test_deleting_the_selection_is_one_edit_over_all_sets(shown, review, press):
+    shown.viewer.layers.selection.active = review.view.points
+    review.view.points.selected_data = {1, 2, 7}
+    press("Delete")
+    one, two = shown.session.particle_sets("tomo")
+    assert shown.session.particles(one.uid).ids.tolist() == [1, 4, 5, 6]
+    assert shown.session.particles(two.uid).ids.tolist() == [1, 3, 4]
+    # the looks are those of the rows that are left, not the first ones
+    assert np.allclose(review.view.points.border_color[:4], transform_color("#ff0000"))
+    assert np.allclose(review.view.points.border_color[4:], transform_color("#00ff00"))
+    assert len(review.view.arrows.data) == 7
+    press("Control-Z")
+    assert len(review.view.points.data) == 10
+    assert shown.session.particles(one.uid).ids.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_layer_controls_delete_button_works_in_3d_too(shown, review):
+    shown.viewer.dims.ndisplay = 3
+    review.view.points.selected_data = {0}
+    review.view.points.remove_selected()
+    assert shown.session.particles(review.sets[0].uid).ids.tolist() == [2, 3, 4, 5, 6]
+
+
+def test_deleting_all_and_undoing(shown, review, press):
+    shown.viewer.layers.selection.active = review.view.points
+    review.view.points.selected_data = set(range(10))
+    press("Delete")
+    assert len(review.view.points.data) == 0
+    assert len(review.view.arrows.data) == 0
+    press("Control-Z")
+    assert len(review.view.points.data) == 10
+    assert np.allclose(review.view.arrows.edge_color[6:], transform_color("#00ff00"))
+
+
+def test_moving_or_adding_particles_in_napari_means_nothing(shown, review):
+    before = review.view.points.data.copy()
+    review.view.points.add([1, 2, 3])
+    assert np.array_equal(review.view.points.data, before)
+    review.view.points.data = before + 1
+    assert np.array_equal(review.view.points.data, before)
+    assert np.allclose(shown.session.particles(review.sets[0].uid).positions, some_particles().positions)
+
+
+def test_hidden_sets_and_arrows_are_not_drawn(review):
+    review.set_visible(review.sets[0].uid, False)
+    assert len(review.view.points.data) == 4
+    review.set_look(arrows=False)
+    assert not review.view.arrows.visible
+    review.set_look(arrows=True, arrow_length=5.0)
+    assert np.allclose(np.linalg.norm(review.view.arrows.data[:, 1], axis=1), 5)
+
+
+def test_colours_tell_groups_and_scores():
+    particles = some_particles()
+    by_group = colours(particles, "#ff0000", Look("group"))
+    assert np.allclose(by_group[:3], transform_color(list(PALETTE[:3])))
+    assert np.allclose(by_group[3], by_group[0])
+    by_score = colours(particles, "#ff0000", Look("score"))
+    assert len(np.unique(by_score, axis=0)) == 6
+    unscored = Particles(np.zeros((2, 3)))
+    assert np.allclose(colours(unscored, "#ff0000", Look("score")), NO_SCORE)
+
+
+def test_jumping_to_a_particle_shows_its_slice_and_selects_it(shown, review):
+    uid = review.sets[1].uid
+    review.select(uid, 3)
+    position = review.particles(uid).positions[2]
+    assert shown.viewer.dims.point[0] == np.round(position[2])
+    assert np.allclose(shown.viewer.scene.camera.center[1:], position[[1, 0]])
+    assert review.selected == [(uid, 3)]
+    review.set_look(colour_by="score")
+    assert review.selected == [(uid, 3)]

@@ -1,0 +1,146 @@
+"""One workspace per viewer: opening, switching, closing, and what is left behind."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from conftest import a_tomogram
+from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
+from napari.utils.notifications import notification_manager
+
+from napari_tomopick.layers import keys
+from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.models.user_points import ModelType
+
+
+def test_docks_on_one_viewer_share_it_and_viewers_do_not():
+    one, other = ViewerModel(), ViewerModel()
+    assert workspace_for(one) is workspace_for(PublicOnlyProxy(one))
+    assert workspace_for(one) is not workspace_for(other)
+
+
+def test_it_goes_with_its_viewer():
+    viewer = ViewerModel()
+    gone = weakref.ref(workspace_for(viewer))
+    del viewer
+    gc.collect()
+    assert gone() is None
+
+
+def test_every_key_of_the_table_has_an_action_and_one_meaning(shown):
+    actions = keys.actions(shown)
+    assert {k.action for k in keys.KEYS} == set(actions)
+    assert len({k.binding for k in keys.KEYS}) == len(keys.KEYS)
+
+
+class Later:
+    """A runner whose work is done when the test says so."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def __call__(self, function, done, failed):
+        self.waiting.append((function, done, failed))
+
+    def finish(self, n):
+        function, done, failed = self.waiting[n]
+        try:
+            result = function()
+        except Exception as error:
+            failed(error)
+        else:
+            done(result)
+
+
+def test_opening_another_tomogram_gives_up_the_first(workspace, tmp_path):
+    for name in "ab":
+        workspace.session.add_tomogram(a_tomogram(tmp_path, name))
+    workspace.run = later = Later()
+    told = []
+    workspace.loading_changed.connect(told.append)
+    workspace.open_tomogram("a")
+    workspace.open_tomogram("b")
+    later.finish(1)
+    later.finish(0)
+    assert workspace.tomogram_name == "b"
+    assert told == ["a", "b", ""]
+    assert workspace.image.layer.name == "b"
+
+
+def test_a_missing_file_is_told_and_what_was_shown_stays(shown, tmp_path):
+    other = a_tomogram(tmp_path, "other")
+    shown.session.add_tomogram(other)
+    other.path.unlink()
+    before = len(notification_manager.records)
+    shown.open_tomogram("other")
+    (record,) = notification_manager.records[before:]
+    assert "other.mrc" in str(record.message)
+    assert shown.tomogram_name == "tomo"
+    assert shown.loading == ""
+
+
+def test_a_defect_is_not_hidden(shown):
+    def broken():
+        raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        shown.run_in_background(broken, print)
+
+
+def test_switching_and_closing_leaves_no_layer_behind(shown, press, tmp_path):
+    shown.session.add_tomogram(a_tomogram(tmp_path, "other", (30, 30, 30)))
+    press("C", (19, 5, 10))
+    layers = set(shown.viewer.layers)
+    for name in ("other", "tomo") * 3:
+        shown.open_tomogram(name)
+        assert len(shown.viewer.layers) == len(layers)
+        assert len(shown.picking.view.points.data) == (name == "tomo")
+        assert shown.viewer.layers[0] is shown.image.layer
+        assert shown.viewer.layers.selection.active is shown.picking.view.points
+    shown.close_project()
+    assert len(shown.viewer.layers) == 0
+    assert shown.tomogram is None
+
+
+def test_the_active_model_is_remembered_for_each_tomogram(shown, tmp_path):
+    shown.session.add_tomogram(a_tomogram(tmp_path, "other"))
+    second = shown.picking.add_model(ModelType.GENERAL, "second")
+    shown.open_tomogram("other")
+    assert shown.picking.active is None
+    shown.picking.add_model(ModelType.GENERAL, "there")
+    shown.open_tomogram("tomo")
+    assert shown.picking.active.uid == second
+
+
+def test_reopening_shows_the_same_state_with_undo(shown, press):
+    for x in (10, 20):
+        press("C", (19, 5, x))
+    path = shown.session.path
+    shown.close_project()
+    shown.open_project(path)
+    shown.open_tomogram("tomo")
+    assert shown.picking.view.points.data.tolist() == [[19, 5, 10], [19, 5, 20]]
+    press("Control-Z")
+    assert shown.picking.view.points.data.tolist() == [[19, 5, 10]]
+
+
+def test_import_adds_the_tomograms_as_one_edit_and_shows_the_first(workspace, tmp_path):
+    for name in "ab":
+        a_tomogram(tmp_path, name)
+    workspace.import_tomograms([tmp_path / "a.mrc", tmp_path / "b.mrc"])
+    assert [t.name for t in workspace.session.tomograms()] == ["a", "b"]
+    assert workspace.tomogram_name == "a"
+    workspace.undo()
+    assert workspace.session.tomograms() == ()
+    assert workspace.tomogram is None
+
+
+def test_slices_stay_whole_numbers_with_points_at_the_very_edge(shown):
+    """napari counts slices from the lowest coordinate of any layer."""
+    uid = shown.picking.active.uid
+    shown.session.add_points(uid, np.array([[0, 0, -0.4]]), [0])
+    shown.viewer.dims.set_point(0, 7)
+    shown.picking.points_added(np.array([[10.0, 10, 7]]))
+    assert shown.picking.active.points[-1, 2] == np.round(shown.viewer.dims.point[0])
