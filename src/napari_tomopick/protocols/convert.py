@@ -1,0 +1,139 @@
+"""Convert between particle and model files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from napari_tomopick.errors import ParameterError
+from napari_tomopick.io import models as model_files
+from napari_tomopick.io import particles as particle_files
+from napari_tomopick.models.particles import Particles, concatenate
+from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.models.user_points import Model, ModelType
+from napari_tomopick.protocols.describe import Progress
+
+MODEL_SUFFIX = ".json"
+
+
+def convert(
+    source: Path,
+    output: Path,
+    tomograms: Sequence[Tomogram] = (),
+    *,
+    flavour: Literal["relion5", "relion5-centred", "relion4"] = "relion5",
+    progress: Progress | None = None,
+) -> tuple[Path, ...]:
+    """Write a particle or model file in another format, chosen by the suffix.
+
+    Parameters
+    ----------
+    source, output : Path
+        Files; what they hold follows from their suffixes. A model file becomes particles only where its
+        models are general points: others must first be turned into crop points.
+    tomograms : sequence of Tomogram
+        Needed where a format depends on the size or voxel size of the tomogram.
+    flavour : "relion5", "relion5-centred" or "relion4"
+        Kind of .star file to write.
+    progress : callable, optional
+        Called with (done, total, text).
+
+    Returns
+    -------
+    tuple of Path
+        Every file written.
+
+    Raises
+    ------
+    FileFormatError
+        If a file cannot be read, or the format lacks something it needs.
+    ParameterError
+        If user points of a surface or the like would lose their meaning.
+    """
+    source, output = Path(source), Path(output)
+    to_models = output.suffix.lower() == MODEL_SUFFIX
+    if source.suffix.lower() == MODEL_SUFFIX or (to_models and source.suffix.lower() == ".mod"):
+        models = model_files.read_models(source)
+        if to_models or output.suffix.lower() == ".mod":
+            return (model_files.write_models(output, models),)
+        return write(output, particles_of_general_models(models, str(source)), tomograms, flavour=flavour)
+    particles = particle_files.read_particles(source, tomograms=tomograms)
+    if to_models:
+        return (model_files.write_models(output, models_of_particles(particles)),)
+    return write(output, particles, tomograms, flavour=flavour)
+
+
+def write(
+    output: Path, particles: Particles, tomograms: Sequence[Tomogram] = (), *, flavour: str | None = None
+) -> tuple[Path, ...]:
+    """Write particles to a file of any particle or model suffix; the flavour matters for .star only."""
+    if output.suffix.lower() == MODEL_SUFFIX:
+        return (model_files.write_models(output, models_of_particles(particles)),)
+    star = output.suffix.lower() == ".star"
+    return particle_files.write_particles(
+        output, particles, tomograms=tomograms, flavour=flavour if star else None
+    )
+
+
+def particles_of_general_models(models: Sequence[Model], source: str) -> Particles:
+    """Take the points of general models as particles without orientation.
+
+    Raises
+    ------
+    ParameterError
+        If a model is not a general one.
+    """
+    for model in models:
+        if model.type is not ModelType.GENERAL:
+            raise ParameterError(
+                f"{source}: {model.name!r} is a {model.type.value} model, whose user points are not "
+                "particles; make crop points of it first (crop-points)"
+            )
+    if not models:
+        return Particles(np.empty((0, 3)))
+    return concatenate(
+        [
+            Particles(
+                model.points,
+                groups=np.full(len(model), model.group),
+                tomograms=np.full(len(model), model.tomogram),
+                voxel_size_angstrom=model.voxel_size_angstrom,
+                box_size=model.box_size,
+            ).with_columns(tomopickModel=np.full(len(model), model.name))
+            for model in models
+        ]
+    )
+
+
+def models_of_particles(particles: Particles) -> list[Model]:
+    """Make general models of particles, one per tomogram and group; orientations have no place in them.
+
+    Raises
+    ------
+    ParameterError
+        If a particle is oriented, since that would be lost.
+    """
+    if (particles.rotations.magnitude() > 1e-9).any():
+        raise ParameterError(
+            "these particles are oriented, and a model file holds points without orientation; "
+            "write them as .star, .tbl or .csv"
+        )
+    models = []
+    for name in dict.fromkeys(particles.tomograms.tolist()):
+        for group in np.unique(particles.groups[particles.tomograms == name]):
+            rows = (particles.tomograms == name) & (particles.groups == group)
+            models.append(
+                Model(
+                    name=f"group {group}",
+                    points=particles.positions[rows],
+                    levels=np.rint(particles.positions[rows, 2]).astype(np.int64),
+                    group=int(group),
+                    box_size=particles.box_size,
+                    tomogram=str(name),
+                    voxel_size_angstrom=particles.voxel_size_angstrom,
+                )
+            )
+    return models
