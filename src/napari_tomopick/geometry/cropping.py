@@ -57,6 +57,13 @@ def boxes_inside(
     return np.asarray(((corners >= 0) & (corners <= upper)).all(axis=1))
 
 
+def boxes_touching(
+    corners: NDArray[np.int64], box_size: int, shape_zyx: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """Which boxes have at least one voxel within the volume."""
+    return np.asarray(((corners > -box_size) & (corners < np.array(shape_zyx[::-1]))).all(axis=1))
+
+
 def crop(volume: Any, corner: ArrayLike, box_size: int) -> NDArray[np.float32]:
     """Copy one box; what lies outside the volume is filled with the mean of what lies inside.
 

@@ -1,0 +1,280 @@
+"""`Subtomograms`: a folder of boxes, what is in each, and where each particle lies in its box."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import mrcfile
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from napari_tomopick.errors import FileFormatError
+from napari_tomopick.io.particles import read_particles, star, write_particles
+from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.step import Step
+from napari_tomopick.models.tomogram import Acquisition, Tomogram
+from napari_tomopick.protocols.staging import MARKER
+
+HEADER_BYTES = 1024
+FORMAT, VERSION = "tomopick-subtomograms", 1
+STACK = "subtomograms.mrc"
+PARTICLES = "particles.star"
+TABLE = "particles.tbl"
+
+
+def file_name(particle_id: int) -> str:
+    """File of one particle, as Dynamo names them in a data folder."""
+    return f"particle_{particle_id:06d}.mrc"
+
+
+@dataclass(frozen=True, eq=False)
+class Subtomograms:
+    """Boxes of particles in a folder.
+
+    Poses are in ``particles.star``; how the boxes were made is in ``extraction.json``. A pose may be changed
+    in the star (by a refinement, say) and still fits its box.
+
+    Parameters
+    ----------
+    folder : Path
+    particles : Particles
+        Those that have a box, in the order of a stack. Positions are in voxels of the tomograms cut from; the
+        orientations take the reference frame to that of the box, as other programs expect of a star.
+    box_centres : array, shape (n, 3)
+        What lies on the centre voxel N // 2 of each box: x, y, z in voxels of the tomogram.
+    box_rotations : Rotation, n of them
+        Frame of the box to frame of the tomogram; no turn for boxes copied as they lie.
+    box_size : int
+        Of the boxes as they are stored.
+    voxel_size_angstrom : float
+        Of the boxes as they are stored.
+    acquisitions : mapping of str to Acquisition
+        By name of tomogram.
+    step : Step
+        What made the boxes.
+    stack : bool
+        Whether they are in one file.
+    inverted : bool
+        Whether the contrast is that of the tomogram times -1.
+    skipped, padded : tuple of int
+        Ids of particles without a box, and of those whose box left the volume and was filled.
+    messages : tuple of str
+        What a user should know.
+    """
+
+    folder: Path
+    particles: Particles
+    box_centres: NDArray[np.float64]
+    box_rotations: Rotation
+    box_size: int
+    voxel_size_angstrom: float
+    acquisitions: dict[str, Acquisition]
+    step: Step
+    stack: bool = False
+    inverted: bool = False
+    skipped: tuple[int, ...] = ()
+    padded: tuple[int, ...] = ()
+    messages: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.particles)
+
+    def lines(self) -> list[str]:
+        """Describe the set in sentences for the user."""
+        size = f"{self.box_size} voxels of {self.voxel_size_angstrom:g} Å"
+        return [f"{len(self)} subtomograms in boxes of {size} in {self.folder}", *self.messages]
+
+    def shifts(self) -> NDArray[np.float64]:
+        """Offset of each particle from voxel N // 2 of its box, ``(n, 3)`` x, y, z in stored voxels."""
+        scale = (self.particles.voxel_size_angstrom or self.voxel_size_angstrom) / self.voxel_size_angstrom
+        return self.box_rotations.inv().apply(self.particles.positions - self.box_centres) * scale
+
+    def rotations_in_tomogram(self) -> Rotation:
+        """Reference frame to tomogram frame of each particle."""
+        return self.box_rotations * self.particles.rotations
+
+    def box(self, row: int) -> NDArray[np.float32]:
+        """The box of the particle in this row, shape (N, N, N).
+
+        Raises
+        ------
+        FileFormatError
+            If its file is missing, damaged, or of another size.
+        """
+        n = self.box_size
+        path = self.folder / (STACK if self.stack else file_name(int(self.particles.ids[row])))
+        try:
+            if self.stack:
+                with mrcfile.mmap(path, mode="r") as mrc:
+                    box = np.array(mrc.data[row], dtype=np.float32)
+            else:
+                with mrcfile.open(path, mode="r") as mrc:
+                    box = np.array(mrc.data, dtype=np.float32)
+        except (OSError, ValueError, IndexError) as error:
+            raise FileFormatError(f"{path}: the box cannot be read: {error}; extract again") from error
+        if box.shape != (n, n, n):
+            raise FileFormatError(
+                f"{path}: a box of shape {box.shape} where {MARKER} says {n} cubed; extract again"
+            )
+        return box
+
+
+class BoxWriter:
+    """Write the boxes of a set into its folder, in any order.
+
+    Parameters
+    ----------
+    boxes : Subtomograms
+        A stack is one MRC volume stack (space group 401) in the order of its particles.
+    """
+
+    def __init__(self, boxes: Subtomograms) -> None:
+        self._boxes = boxes
+        self._file: BinaryIO | None = None
+        if boxes.stack:
+            shape = (len(boxes), *(boxes.box_size,) * 3)
+            with mrcfile.new_mmap(boxes.folder / STACK, shape=shape, mrc_mode=2) as mrc:
+                mrc.voxel_size = boxes.voxel_size_angstrom
+                mrc.reset_header_stats()  # "not determined"
+            self._file = open(boxes.folder / STACK, "r+b")
+
+    def __enter__(self) -> BoxWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def write(self, row: int, box: NDArray[np.float32]) -> None:
+        """Write the box, shape (N, N, N), of the particle in this row."""
+        if self._file:
+            # written, not mapped: a mapped file kills the program when the disk is full
+            self._file.seek(HEADER_BYTES + row * box.nbytes)
+            self._file.write(np.ascontiguousarray(box, "<f4").data)
+        else:
+            path = self._boxes.folder / file_name(int(self._boxes.particles.ids[row]))
+            mrcfile.write(path, box, voxel_size=self._boxes.voxel_size_angstrom)
+
+
+def write_description(boxes: Subtomograms, tomograms: Sequence[Tomogram] = ()) -> None:
+    """Write ``extraction.json``, ``particles.star`` and ``particles.tbl`` into the set's folder.
+
+    Image names are relative to the folder, so that it can be moved as a whole. The coordinates in star and
+    table are those of the box centres, and the particles lie off them by RELION's origin and Dynamo's shift:
+    what these programs expect of boxes that are cut already.
+
+    Parameters
+    ----------
+    boxes : Subtomograms
+    tomograms : sequence of Tomogram
+        Those the particles lie in, for what the formats tell of them.
+    """
+    particles = boxes.particles
+    names = [
+        f"{row + 1:06d}@{STACK}" if boxes.stack else file_name(particle_id)
+        for row, particle_id in enumerate(particles.ids.tolist())
+    ]
+    # names of an earlier extraction, which came with the particles, are replaced
+    write_particles(boxes.folder / PARTICLES, particles.with_columns(rlnImageName=names), tomograms=tomograms)
+    write_particles(boxes.folder / TABLE, particles, tomograms=tomograms)
+    _refer_to_box_centres(boxes)
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "step": asdict(boxes.step),
+        "box_size": boxes.box_size,
+        "voxel_size_angstrom": boxes.voxel_size_angstrom,
+        "tomogram_voxel_size_angstrom": boxes.particles.voxel_size_angstrom,
+        "stack": STACK if boxes.stack else None,
+        "inverted": boxes.inverted,
+        "skipped": list(boxes.skipped),
+        "padded": list(boxes.padded),
+        "messages": list(boxes.messages),
+        "tomograms": {name: asdict(value) for name, value in boxes.acquisitions.items()},
+        "boxes": {
+            "id": particles.ids.tolist(),
+            "centre": boxes.box_centres.tolist(),
+            "rotation": boxes.box_rotations.as_quat().tolist(),
+        },
+    }
+    text = json.dumps(description, indent=1, allow_nan=False)
+    (boxes.folder / MARKER).write_text(text, encoding="utf-8")
+
+
+def _refer_to_box_centres(boxes: Subtomograms) -> None:
+    """Split the positions in star and table into box centre and what is left."""
+    left = boxes.particles.positions - boxes.box_centres
+    blocks = star.read_blocks(boxes.folder / PARTICLES)
+    for axis, letter in enumerate("XYZ"):
+        # RELION: the particle is at the coordinate minus the origin
+        blocks["particles"][f"rlnCoordinate{letter}"] = boxes.box_centres[:, axis]
+        origin = -left[:, axis] * float(boxes.particles.voxel_size_angstrom or 0)
+        blocks["particles"][f"rlnOrigin{letter}Angst"] = origin + 0.0  # no minus zero
+    star.write_blocks(boxes.folder / PARTICLES, blocks)
+    rows = [line.split() for line in (boxes.folder / TABLE).read_text(encoding="utf-8").splitlines()]
+    for row, shift, centre in zip(rows, left, boxes.box_centres + 1.0, strict=True):
+        # Dynamo: the particle is at the coordinate (1-based) plus the shift
+        row[3:6] = [f"{value:.10g}" for value in shift]
+        row[23:26] = [f"{value:.10g}" for value in centre]
+    text = "".join(" ".join(row) + "\n" for row in rows)
+    (boxes.folder / TABLE).write_text(text, encoding="utf-8")
+
+
+def read_subtomograms(folder: Path) -> Subtomograms:
+    """Open a folder of subtomograms made by `extract` or `average`.
+
+    Raises
+    ------
+    FileFormatError
+        If it is not such a folder, comes from a newer version, or star and description do not fit together.
+    """
+    folder = Path(folder)
+    path = folder / MARKER
+    if not path.is_file():
+        raise FileFormatError(f"{folder}: no folder of subtomograms: it has no {MARKER}; run extract first")
+    try:
+        d: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if d["format"] != FORMAT:
+            raise FileFormatError(f"{path}: holds {d['format']!r}, not {FORMAT!r}")
+        if d["version"] > VERSION:
+            raise FileFormatError(
+                f"{path}: written by a newer version (format {d['version']}, this program reads {VERSION}); "
+                "update this program"
+            )
+        ids = np.array(d["boxes"]["id"], np.int64)
+        centres = np.array(d["boxes"]["centre"], np.float64).reshape(-1, 3)
+        rotations = Rotation.from_quat(np.array(d["boxes"]["rotation"], np.float64).reshape(-1, 4))
+        step = Step(**{**d["step"], "inputs": tuple(d["step"]["inputs"])})
+        acquisitions = {name: Acquisition(**value) for name, value in d["tomograms"].items()}
+        particles = read_particles(folder / PARTICLES)
+        row_of = {particle_id: row for row, particle_id in enumerate(ids.tolist())}
+        unknown = [i for i in particles.ids.tolist() if i not in row_of]
+        if unknown or len(particles) != len(ids):
+            # a star with fewer rows would shift every box of a stack after the first missing one
+            raise FileFormatError(
+                f"{folder}: {PARTICLES} lists {len(particles)} particles and {MARKER} {len(ids)} boxes"
+                + (f"; no box has the id {unknown[0]}" if unknown else "")
+            )
+        rows = np.argsort([row_of[i] for i in particles.ids.tolist()])
+        return Subtomograms(
+            folder=folder,
+            particles=particles.select(rows).rescaled(d["tomogram_voxel_size_angstrom"]),
+            box_centres=centres,
+            box_rotations=rotations,
+            box_size=int(d["box_size"]),
+            voxel_size_angstrom=float(d["voxel_size_angstrom"]),
+            acquisitions=acquisitions,
+            step=step,
+            stack=d["stack"] is not None,
+            inverted=bool(d["inverted"]),
+            skipped=tuple(d["skipped"]),
+            padded=tuple(d["padded"]),
+            messages=tuple(d["messages"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path}: damaged: {error!r}; extract again") from error
