@@ -87,7 +87,9 @@ models = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(models, max_size=3))
-def test_json_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, some: list[Model]) -> None:
+def test_json_gives_back_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, some: list[Model]
+) -> None:
     path = tmp_path_factory.mktemp("models") / "m.json"
     write_models(path, some)
     back = read_models(path)
@@ -123,7 +125,7 @@ def broken(**changes: object) -> str:
     ("text", "message"),
     [
         ("{", "not JSON.*line 1 column 2"),
-        ("[]", "no \"format\""),
+        ("[]", 'no "format"'),
         (json.dumps({**ISSUE_EXAMPLE, "version": 2}), "version 2.*update"),
         (json.dumps({**ISSUE_EXAMPLE, "voxel_size_angstrom": -1.0}), "voxel_size_angstrom must be positive"),
         (json.dumps({**ISSUE_EXAMPLE, "tomogramm": "x"}), "unknown key 'tomogramm'"),
@@ -164,7 +166,7 @@ def test_damaged_imod_files(tmp_path: Path) -> None:
         read_models(bad)
     with pytest.raises(FileFormatError, match="too long for IMOD"):
         write_models(tmp_path / "long.mod", [Model("a" * 70, points=np.ones((2, 3)))])
-    with pytest.raises(TomopickError, match="does not exist"):
+    with pytest.raises(TomopickError, match="there is no folder"):
         write_models(tmp_path / "no" / "m.mod", [Model("a")])
 
 

@@ -40,6 +40,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         if target.is_dir():
             raise TomopickError(f"cannot write {target}: a folder of this name exists; choose another name")
+        if not target.parent.is_dir():
+            raise TomopickError(f"cannot write {target}: there is no folder {target.parent}; make it first")
         yield temporary
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
@@ -50,16 +52,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         if error.filename is not None and Path(os.fsdecode(error.filename)) != temporary:
             raise
         raise TomopickError(
-            f"cannot write {target}: {_reason(error, target)}; nothing was changed"
+            f"cannot write {target}: {error.strerror or error}; nothing was changed"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _reason(error: OSError, target: Path) -> str:
-    if isinstance(error, FileNotFoundError) and not target.parent.exists():
-        return f"the folder {target.parent} does not exist; make it first"
-    return error.strerror or str(error)
 
 
 def _sync_folder(folder: Path) -> None:

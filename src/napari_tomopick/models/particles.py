@@ -82,6 +82,7 @@ class Particles:
         if len(tomograms) != n:
             raise ValueError(f"{n} positions, but {len(tomograms)} tomograms")
         table = self.table.reset_index(drop=True) if len(self.table.columns) else pd.DataFrame(index=range(n))
+        table.attrs = self.table.attrs  # where a format keeps what belongs to the whole file
         if len(table) != n:
             raise ValueError(f"{n} positions, but {len(table)} rows of further columns")
         for name, value in {
