@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,16 +81,16 @@ def _from_catalogue(path: Path) -> list[Path]:
         "or name the tomograms themselves"
     )
     try:
-        from matio import load_from_mat
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # mat-io sets a pandas option that newer pandas calls outdated
+            from matio import load_from_mat
     except ImportError as error:
         raise FileFormatError(
             f"{path}: reading a catalogue needs mat-io (pip install 'napari-tomopick[dynamo]'); or {remedy}"
         ) from error
     try:
         content = load_from_mat(str(path))
-    except (
-        Exception
-    ) as error:  # a catalogue is a dump of MATLAB objects: any error of the decoder is about the file
+    except Exception as error:  # whatever a decoder of dumped MATLAB objects raises is about this file
         raise FileFormatError(f"{path}: mat-io cannot read this catalogue ({error}); {remedy}") from error
     files = list(dict.fromkeys(_volume_files(content)))
     missing = [f for f in files if not (path.parent / f).exists()]
@@ -100,21 +101,26 @@ def _from_catalogue(path: Path) -> list[Path]:
 
 
 def _volume_files(node: Any, key: str = "", depth: int = 0) -> Iterator[str]:
-    """Every string held under "fullFileName" or "file" of something held under "volumes"."""
-    if depth > 12:
+    """Every file name held as "fullFileName" or "file" by something held as "volumes", however deep."""
+    if depth > 16:
         return
     if isinstance(node, str):
-        if key == "volumes/file" and Path(node).suffix.lower() in SUFFIXES:
+        if key == "file" and Path(node).suffix.lower() in SUFFIXES:
             yield node
         return
-    properties = getattr(node, "properties", node)  # a MATLAB object, or a struct
-    if isinstance(properties, dict):
-        for name, value in properties.items():
-            inside = key.startswith("volumes") or name == "volumes"
-            is_file = inside and name in ("file", "fullFileName")
-            yield from _volume_files(
-                value, "volumes/file" if is_file else "volumes" if inside else "", depth + 1
-            )
-    elif hasattr(node, "dtype") and node.dtype.kind in "OU":
-        for item in node.ravel().tolist():
-            yield from _volume_files(item, key, depth + 1)
+    node = getattr(node, "properties", node)  # a MATLAB object
+    if isinstance(node, dict):
+        items = list(node.items())
+    elif getattr(node, "dtype", None) is None:
+        return
+    elif node.dtype.names:  # an array of structs
+        items = [(name, record[name]) for record in node.ravel() for name in node.dtype.names]
+    elif node.dtype.kind in "OU":
+        items = [("", item) for item in node.ravel().tolist()]
+    else:
+        return
+    for name, value in items:
+        inside = key or ("volumes" if name == "volumes" else "")
+        if key == "volumes" and name in ("file", "fullFileName"):
+            inside = "file"
+        yield from _volume_files(value, inside, depth + 1)

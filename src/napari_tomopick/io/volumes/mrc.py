@@ -74,6 +74,8 @@ def _dtype(path: Path, header: np.recarray) -> tuple[np.dtype, list[str]]:
     try:
         dtype = dtype_from_mode(mode).newbyteorder(header.mode.dtype.byteorder)
     except ValueError as error:
+        if bytes(header.map)[:3] != b"MAP":
+            raise FileFormatError(f"{path}: not an MRC file, or its header is damaged") from error
         raise FileFormatError(
             f"{path}: MRC mode {mode} is not supported; convert it to mode 0, 1, 2, 6 or 12 "
             "(IMOD: newstack -mode 2)"

@@ -79,8 +79,8 @@ def checked(path: Path, raw: RawVolume, given: float | None, override_header: bo
         If the file holds no single 3D volume of real numbers, or its voxel size is not usable.
     """
     shape = tuple(int(n) for n in raw.data.shape)
-    if len(shape) != 3 or 1 in shape[:1]:
-        what = "one 2D image" if len(shape) < 3 or shape[0] == 1 else f"{len(shape)} axes"
+    if len(shape) != 3 or shape[0] == 1:
+        what = "one 2D image" if len(shape) <= 3 else f"{len(shape)} axes"
         raise FileFormatError(f"{path}: a tomogram has three axes z, y, x, this file holds {what}: {shape}")
     if 0 in shape:
         raise FileFormatError(f"{path}: the volume is empty, its shape (z, y, x) is {shape}")
@@ -97,12 +97,12 @@ def _voxel_size(
     path: Path, sizes: tuple[float, float, float] | None, given: float | None, override: bool
 ) -> tuple[float | None, float | None, tuple[str, ...]]:
     """(size to use, size in the header, notes)."""
-    remedy = "give the right voxel size and ask to override the header (--voxel-size with --override-header)"
+    remedy = "give the right voxel size and ask to override the header"
     if sizes is None or all(s == 0 for s in sizes):
         return given, None, () if given else ("the header has no voxel size",)
     usable = all(np.isfinite(s) and s > 0 for s in sizes)
     if usable and np.ptp(sizes) <= ANISOTROPY * max(sizes):
-        header = float(np.mean(sizes))
+        header = sorted(sizes)[1]
     elif given is not None and override:
         return given, None, (f"voxel sizes {_three(sizes)} of the header set aside for {given:g} Å",)
     elif usable:
