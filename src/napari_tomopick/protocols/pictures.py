@@ -44,8 +44,9 @@ def save_central_sections(
     width = sum(g.shape[1] for g in grey.values()) + MARGIN * (len(grey) + 1)
     picture = Image.new("L", (width, max(g.shape[0] for g in grey.values()) + 3 * MARGIN), 255)
     draw = ImageDraw.Draw(picture)
-    extent = " x ".join(f"{n * voxel_size_angstrom:g}" for n in volume.shape[::-1])
-    draw.text((MARGIN, MARGIN // 3), f"{title}   {extent} Å", fill=0)
+    # in nm, since the font that always comes along has no Å
+    extent = " x ".join(f"{n * voxel_size_angstrom / 10:.4g}" for n in volume.shape[::-1])
+    draw.text((MARGIN, MARGIN // 3), f"{title}   {extent} nm", fill=0)
     left = MARGIN
     for name, panel in grey.items():
         picture.paste(Image.fromarray((panel * 255).astype(np.uint8)), (left, 2 * MARGIN))
