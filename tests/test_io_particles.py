@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError, ParameterError, TomopickError
 from napari_tomopick.geometry.orientations import angle_between
-from napari_tomopick.io.particles import SUFFIXES, read_particles, write_particles
+from napari_tomopick.io.particles import SUFFIXES, read_particles, what_is_lost, write_particles
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
 
@@ -207,6 +207,23 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match="no such file"):
         read_particles(tmp_path / "p.csv")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_format_has_no_place_for_is_told() -> None:
+    plain = Particles(np.ones((2, 3)))
+    assert what_is_lost("p.mod", plain) == what_is_lost("p.mod", plain.select([])) == ("ids",)
+    full = Particles(
+        np.ones((2, 3)),
+        rotations=Rotation.from_euler("z", [[10], [20]], degrees=True),
+        scores=np.array([1.0, np.nan]),
+        box_size=32,
+        table=pd.DataFrame({"dyn_class": [1, 2], "tomopickDistance": [3.0, 4.0]}),
+    )
+    assert what_is_lost("p.star", full) == what_is_lost("p.csv", full) == ()
+    assert what_is_lost("p.tbl", full) == ("column tomopickDistance", "box size")
+    assert what_is_lost("p.mod", full) == (
+        "orientations", "scores", "ids", "column dyn_class", "column tomopickDistance", "box size"
+    )  # fmt: skip
 
 
 def test_acquisition_goes_into_dynamo_and_optics(tmp_path: Path) -> None:

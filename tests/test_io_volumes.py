@@ -213,6 +213,8 @@ def test_bytes_with_and_without_sign(tmp_path: Path) -> None:
     def imod(flags: int) -> bytes:
         return bytes(40) + (1146047817).to_bytes(4, "little") + flags.to_bytes(4, "little") + bytes(36)
 
+    change_header(path, dmin=0, dmax=200)
+    assert open_volume(path).data.max() == 200
     change_header(path, extra2=np.void(imod(1)))
     assert open_volume(path).data.min() == -56
     change_header(path, extra2=np.void(imod(0)))

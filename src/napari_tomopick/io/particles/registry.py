@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
@@ -93,6 +95,25 @@ def write_particles(
         raise ParameterError(f"{file}: no flavour {flavour!r}; .star files have {', '.join(FLAVOURS)}")
     written = module.write(file, particles, tuple(tomograms), flavour)
     return written
+
+
+def what_is_lost(path: str | os.PathLike[str], particles: Particles) -> tuple[str, ...]:
+    """What these particles have that a file of this suffix has no place for, in words for the user."""
+    suffix = Path(path).suffix.lower()
+    lost = []
+    if suffix == ".mod":
+        if particles.rotations.magnitude().any():
+            lost.append("orientations")
+        if np.isfinite(particles.scores).any():
+            lost.append("scores")
+        lost.append("ids")
+    if suffix in (".mod", ".tbl"):
+        kept = "dyn_" if suffix == ".tbl" else ()
+        lost += [f"column {c}" for c in particles.table.columns if not str(c).startswith(kept)]
+        lost += ["box size"] if particles.box_size is not None else []
+    if suffix != ".star" and particles.table.attrs.get("star_blocks"):
+        lost.append("the other blocks of the STAR file")
+    return tuple(lost)
 
 
 def _module(file: Path, what: str) -> ModuleType:

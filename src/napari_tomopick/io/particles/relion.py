@@ -202,8 +202,11 @@ def _reference(tomogram: Tomogram, tomograms: Sequence[Tomogram]) -> tuple[Tomog
     A copy binned here lies up to half a voxel off where RELION, which samples instead of averaging, puts one
     of that size; so the centre is taken in the tomogram it was binned from.
     """
-    source = next((t for t in tomograms if t.name == tomogram.source), None)
-    return (tomogram, 1.0) if source is None else (source, float(tomogram.binning))
+    by_name, factor = {t.name: t for t in tomograms}, 1.0
+    while tomogram.source in by_name:
+        factor *= tomogram.binning
+        tomogram = by_name.pop(tomogram.source)
+    return tomogram, factor
 
 
 def _from_centred(

@@ -85,6 +85,8 @@ def _dtype(path: Path, header: np.recarray) -> tuple[np.dtype, list[str]]:
     stamp, flags = header.extra2.tobytes()[40:44], header.extra2.tobytes()[44:48]
     word = header.mode.dtype
     if np.frombuffer(stamp, word)[0] != IMOD_STAMP:
+        if header.dmax > np.iinfo(np.int8).max:
+            return np.dtype(np.uint8), [f"bytes are unsigned, since the header's maximum is {header.dmax:g}"]
         return dtype, []  # MRC2014: mode 0 is signed
     if np.frombuffer(flags, word)[0] & IMOD_SIGNED_BYTES:
         return dtype, []
