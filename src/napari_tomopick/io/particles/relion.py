@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ COORDINATES = [f"rlnCoordinate{a}" for a in "XYZ"]
 CENTRED = [f"rlnCenteredCoordinate{a}Angst" for a in "XYZ"]
 ANGLES = [f"rlnAngle{a}" for a in ("Rot", "Tilt", "Psi")]
 SUBTOMOGRAM_ANGLES = [f"rlnTomoSubtomogram{a}" for a in ("Rot", "Tilt", "Psi")]
+PRIORS = [f"{a}Prior" for a in ANGLES]
 ORIGINS_ANGSTROM = [f"rlnOrigin{a}Angst" for a in "XYZ"]
 ORIGINS_PIXEL = [f"rlnOrigin{a}" for a in "XYZ"]
 OUR_ID, OUR_GROUP, OUR_SCORE, OUR_BOX = "tomopickId", "tomopickGroup", "tomopickScore", "tomopickBoxSize"
@@ -59,9 +61,9 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     """Read a RELION file; see `napari_tomopick.io.particles.read_particles`."""
     blocks = star.read_blocks(path)
     key = _particle_block(path, blocks)
-    frame = blocks.pop(key)
+    frame = _as_table(blocks.pop(key))
     names = common.named(path, _names(frame), tomograms)
-    pixel = _pixel_size(path, frame, blocks.get("optics"))
+    pixel = _pixel_size(path, frame, _as_table(blocks["optics"]) if "optics" in blocks else None)
     in_angstrom = all(c in frame for c in CENTRED)
     if in_angstrom and (tomograms or not all(c in frame for c in COORDINATES)):
         positions, pixel = _from_centred(path, frame, names, tomograms)
@@ -70,8 +72,10 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
         pixel = common.voxel_size_of(path, names, tomograms, pixel)
     before = _rotation(path, frame, SUBTOMOGRAM_ANGLES)
     positions = positions - before.apply(_origin(path, frame, pixel))
-    further = frame.drop(columns=[c for c in TAKEN if c in frame])
-    further.attrs = {BLOCKS: {k: b.to_dict("list") for k, b in blocks.items()}} if blocks else {}
+    # priors of angles within the subtomogram's frame mean nothing once the two rotations are one
+    stale = PRIORS if any(c in frame for c in SUBTOMOGRAM_ANGLES) else []
+    further = frame.drop(columns=[c for c in [*TAKEN, *stale] if c in frame])
+    further.attrs = {BLOCKS: {k: _as_plain(b) for k, b in blocks.items()}} if blocks else {}
     box = common.numbers(path, frame, OUR_BOX) if OUR_BOX in frame else np.empty(0)
     box_size = common.one_value(path, box, "box sizes")
     return Particles(
@@ -92,8 +96,9 @@ def write(
 ) -> tuple[Path, ...]:
     """Write a RELION file; see `napari_tomopick.io.particles.write_particles`."""
     common.reject_reserved(path, particles, TAKEN)
-    kept = {k: pd.DataFrame(b) for k, b in particles.table.attrs.get(BLOCKS, {}).items()}
-    optics, groups = _optics(particles, tomograms, kept.pop("optics", None), flavour)
+    kept = {k: _as_block(b) for k, b in particles.table.attrs.get(BLOCKS, {}).items()}
+    came_with = _as_table(kept.pop("optics")) if "optics" in kept else None
+    optics, groups = _optics(particles, tomograms, came_with, flavour)
     columns: dict[str, object] = {NAME: particles.tomograms}
     columns |= dict(zip(COORDINATES, particles.positions.T, strict=True))
     if flavour == "relion5-centred":
@@ -113,19 +118,33 @@ def write(
     if particles.box_size is not None:
         columns[OUR_BOX] = particles.box_size
     frame = pd.concat([pd.DataFrame(columns, index=further.index), further], axis=1)
-    before = {} if optics is None else {"optics": optics}
-    star.write_blocks(path, before | kept | {"particles": frame})
+    before: dict[str, star.Block] = {} if optics is None else {"optics": optics}
+    star.write_blocks(path, kept | before | {"particles": frame})
     return (path,)
 
 
-def _particle_block(path: Path, blocks: dict[str, pd.DataFrame]) -> str:
+def _as_table(block: star.Block) -> pd.DataFrame:
+    """A block as a table, of one row if it is a simple one."""
+    return block if isinstance(block, pd.DataFrame) else pd.DataFrame([block])
+
+
+def _as_plain(block: star.Block) -> dict[str, Any]:
+    """A block as it travels along: plain values, which pandas can compare and copy."""
+    return block if isinstance(block, dict) else {str(c): block[c].tolist() for c in block}
+
+
+def _as_block(plain: dict[str, Any]) -> star.Block:
+    return pd.DataFrame(plain) if all(isinstance(v, list) for v in plain.values()) else plain
+
+
+def _particle_block(path: Path, blocks: dict[str, star.Block]) -> str:
     def has_coordinates(name: str) -> bool:
         return all(c in blocks[name] for c in COORDINATES) or all(c in blocks[name] for c in CENTRED)
 
     found = [k for k in sorted(blocks, key=lambda k: k != "particles") if has_coordinates(k)]
     if found:
         return found[0]
-    columns = {c for b in blocks.values() for c in b.columns}
+    columns = {c for b in blocks.values() for c in b}
     hint = "it has no rlnCoordinateX/Y/Z and no rlnCenteredCoordinateX/Y/ZAngst"
     if "rlnTomoParticlesFile" in columns:
         hint = "it is an optimisation set; give the particle file it names"

@@ -11,6 +11,8 @@ from napari_tomopick import __version__
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.atomic import atomic_path
 
+Block = pd.DataFrame | dict[str, Any]
+
 AS_TEXT = [
     "rlnTomoName", "rlnTomoParticleName", "rlnMicrographName", "rlnImageName", "rlnCtfImage",
     "rlnOpticsGroupName", "rlnTomoVisibleFrames",
@@ -18,8 +20,8 @@ AS_TEXT = [
 """Columns that stay text although they may look like numbers, such as a tomogram named 0012."""
 
 
-def read_blocks(path: Path) -> dict[str, pd.DataFrame]:
-    """Every block of a STAR file as a table; a simple block is a table of one row.
+def read_blocks(path: Path) -> dict[str, Block]:
+    """Every block of a STAR file: a table, or a dictionary where it is a simple one of one value each.
 
     Raises
     ------
@@ -35,10 +37,10 @@ def read_blocks(path: Path) -> dict[str, pd.DataFrame]:
         raise FileFormatError(f"{path}: not a STAR file, or damaged: {reason}") from error
     if not blocks:
         raise FileFormatError(f"{path}: not a STAR file: no data_ block in it")
-    return {k: b if isinstance(b, pd.DataFrame) else pd.DataFrame([b]) for k, b in blocks.items()}
+    return dict(blocks)
 
 
-def write_blocks(path: Path, blocks: dict[str, pd.DataFrame]) -> None:
+def write_blocks(path: Path, blocks: dict[str, Block]) -> None:
     """Write a STAR file, atomically.
 
     Raises
@@ -51,14 +53,15 @@ def write_blocks(path: Path, blocks: dict[str, pd.DataFrame]) -> None:
     import starfile
 
     for block in blocks.values():
+        if isinstance(block, dict):
+            continue  # came from a STAR file as it is
         for column in block.columns:
             _check(path, str(column), f"the column name {str(column)!r}", " \t#'\"")
             if block[column].dtype.kind not in "iufb":
                 for value in block[column]:
                     _check(path, str(value), f"column {column}: {value!r}", "#'\"")
     # ten digits: positions to 1e-6 voxel, angles to 1e-8 radian
-    content: dict[str, Any] = dict(blocks)
-    lines = starfile.to_string(content, float_format="%.10g", na_rep="nan").splitlines()
+    lines = starfile.to_string(blocks, float_format="%.10g", na_rep="nan").splitlines()
     # starfile's first line holds the time, and the same particles should give the same bytes
     lines[0] = f"# napari-tomopick {__version__}"
     with atomic_path(path) as temporary:
