@@ -37,6 +37,7 @@ from napari_tomopick.geometry.cropping import (
     crop,
     crop_oriented,
     nearest_voxels,
+    sample,
     spline_coefficients,
 )
 from napari_tomopick.io.volumes import MrcSlabWriter, open_volume
@@ -141,44 +142,45 @@ def oriented_boxes(count: int, threads: int) -> dict[str, float]:
     volume = ndimage.gaussian_filter(noise, 1)
     tomogram = Tomogram("memory", Path("none"), volume.shape, 10.0)
     particles = make_particles(tomogram, count)
-    matrices = particles.rotations.as_matrix()[:, ::-1, ::-1]
+    turned = particles.rotations.as_matrix()
+    matrices = turned[:, ::-1, ::-1]  # scipy's are z, y, x
     result = {}
     kinds: tuple[tuple[Interpolation, int], ...] = (("linear", 1), ("cubic", 3))
     for interpolation, order in kinds:
         source = volume if order == 1 else spline_coefficients(volume)
-        out = np.empty((count, N, N, N), np.float32)
 
-        def by_scipy(i: int, order: int = order, source: NDArray = source, out: NDArray = out) -> None:
+        def ours(i: int, out: NDArray, source: NDArray = source, kind: Interpolation = interpolation) -> None:
+            sample(source, particles.positions[i], turned[i], N, kind, out=out[i])
+
+        def by_scipy(i: int, out: NDArray, source: NDArray = source, order: int = order) -> None:
             offset = particles.positions[i, ::-1] - matrices[i] @ np.full(3, N // 2)
             ndimage.affine_transform(
                 source, matrices[i], offset, (N, N, N), output=out[i], order=order, prefilter=False
             )
 
-        def scipy_threads(task: Callable[[int], None] = by_scipy) -> None:
+        def all_boxes(one: Callable[[int, NDArray], None]) -> NDArray:
+            out = np.empty((count, N, N, N), np.float32)
             with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(task, range(count)))
-
-        def ours(interpolation: Interpolation = interpolation) -> NDArray:
-            return crop_oriented(
-                volume,
-                particles.positions,
-                particles.rotations,
-                N,
-                interpolation=interpolation,
-                threads=threads,
-            )
+                list(pool.map(lambda i: one(i, out), range(count)))
+            return out
 
         start = time.perf_counter()
-        boxes = ours()
+        boxes = all_boxes(ours)
         result[f"{interpolation}, first call with compiling, seconds"] = time.perf_counter() - start
-        fast, slow = best_of(3, ours, scipy_threads)
-        if order == 3:
-            # both sides with one prefilter of the volume, which scipy's was spared above
-            slow += best_of(2, lambda: spline_coefficients(volume))[0]
+        fast, slow = best_of(5, lambda: all_boxes(ours), lambda: all_boxes(by_scipy))
         result[f"{interpolation}"] = count / fast
         result[f"{interpolation}, scipy"] = count / slow
         result[f"{interpolation}, ratio"] = slow / fast
-        result[f"{interpolation}, largest difference"] = float(np.abs(boxes - out).max())
+        result[f"{interpolation}, largest difference"] = float(np.abs(boxes - all_boxes(by_scipy)).max())
+    prefilter = best_of(2, lambda: spline_coefficients(volume))[0]
+    result["the one prefilter of the volume, seconds"] = prefilter
+    with_prefilter = best_of(
+        2,
+        lambda: crop_oriented(
+            volume, particles.positions, particles.rotations, N, interpolation="cubic", threads=threads
+        ),
+    )[0]
+    result["cubic with it, once for all boxes"] = count / with_prefilter
     return result
 
 

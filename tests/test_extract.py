@@ -21,7 +21,7 @@ from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
 from napari_tomopick.protocols.average import average
 from napari_tomopick.protocols.extract import extract
-from napari_tomopick.protocols.subtomograms import read_subtomograms
+from napari_tomopick.protocols.subtomograms import BoxWriter, read_subtomograms
 
 SHAPE = (48, 52, 56)
 TILTS = Acquisition(tilt_min_degrees=-60, tilt_max_degrees=60)
@@ -63,6 +63,7 @@ def left_behind(folder) -> list[str]:
 
 def test_files_are_paired_with_particles_by_id(tmp_path, tomogram, volume, particles):
     boxes = extract(particles, [tomogram], tmp_path / "boxes", box_size=16)
+    assert mrcfile.validate(tmp_path / "boxes/particle_000002.mrc")
     assert left_behind(tmp_path / "boxes") == [
         "extraction.json",
         "particle_000002.mrc",
@@ -74,6 +75,7 @@ def test_files_are_paired_with_particles_by_id(tmp_path, tomogram, volume, parti
     ]
     with mrcfile.open(tmp_path / "boxes/particle_000040.mrc") as mrc:
         assert mrc.voxel_size.x == 10
+        assert mrc.header.dmax == mrc.data.max()
         # 10.5 goes up to 11
         np.testing.assert_array_equal(mrc.data, volume[31 - 8 : 31 + 8, 40 - 8 : 40 + 8, 11 - 8 : 11 + 8])
     again = read_subtomograms(tmp_path / "boxes")
@@ -285,7 +287,7 @@ def test_cancelled_or_failed_leaves_nothing(tmp_path, tomogram, particles, monke
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mrcfile, "write", full)
+    monkeypatch.setattr(BoxWriter, "write", full)
     with pytest.raises(TomopickError, match=r"cannot write .*boxes: No space left on device; nothing was"):
         extract(particles, [tomogram], tmp_path / "boxes", box_size=16)
     assert left_behind(tmp_path) == before

@@ -10,11 +10,13 @@ from typing import Any, BinaryIO
 
 import mrcfile
 import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.particles import read_particles, star, write_particles
+from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
@@ -135,13 +137,21 @@ class BoxWriter:
 
     def __init__(self, boxes: Subtomograms) -> None:
         self._boxes = boxes
+        self._header = _header(boxes)
         self._file: BinaryIO | None = None
         if boxes.stack:
-            shape = (len(boxes), *(boxes.box_size,) * 3)
-            with mrcfile.new_mmap(boxes.folder / STACK, shape=shape, mrc_mode=2) as mrc:
-                mrc.voxel_size = boxes.voxel_size_angstrom
-                mrc.reset_header_stats()  # "not determined"
-            self._file = open(boxes.folder / STACK, "r+b")
+            n = boxes.box_size
+            self._header["nz"] = n * len(boxes)  # mz, the sections of one volume, and the cell stay
+            self._header["ispg"] = 401
+            # MRC2014's way to say that these are not known
+            self._header["dmin"], self._header["dmax"], self._header["dmean"], self._header["rms"] = (
+                0,
+                -1,
+                -2,
+                -1,
+            )
+            self._file = open(boxes.folder / STACK, "xb")
+            self._file.write(self._header.tobytes())
 
     def __enter__(self) -> BoxWriter:
         return self
@@ -152,13 +162,29 @@ class BoxWriter:
 
     def write(self, row: int, box: NDArray[np.float32]) -> None:
         """Write the box, shape (N, N, N), of the particle in this row."""
+        stored = np.ascontiguousarray(box, "<f4")
         if self._file:
-            # written, not mapped: a mapped file kills the program when the disk is full
-            self._file.seek(HEADER_BYTES + row * box.nbytes)
-            self._file.write(np.ascontiguousarray(box, "<f4").data)
-        else:
-            path = self._boxes.folder / file_name(int(self._boxes.particles.ids[row]))
-            mrcfile.write(path, box, voxel_size=self._boxes.voxel_size_angstrom)
+            self._file.seek(HEADER_BYTES + row * stored.nbytes)
+            self._file.write(stored.data)
+            return
+        self._header["dmin"], self._header["dmax"] = stored.min(), stored.max()
+        self._header["dmean"], self._header["rms"] = (
+            stored.mean(dtype=np.float64),
+            stored.std(dtype=np.float64),
+        )
+        path = self._boxes.folder / file_name(int(self._boxes.particles.ids[row]))
+        with open(path, "xb") as file:
+            file.write(self._header.tobytes())
+            file.write(stored.data)
+
+
+def _header(boxes: Subtomograms) -> NDArray[np.void]:
+    """The header of one box: made once, since making it takes longer than writing a box."""
+    path = boxes.folder / ".header.mrc"
+    write_mrc(path, np.zeros((boxes.box_size,) * 3, np.float32), boxes.voxel_size_angstrom)
+    header = np.frombuffer(path.read_bytes()[:HEADER_BYTES], HEADER_DTYPE.newbyteorder("<"))[0].copy()
+    path.unlink()
+    return np.asarray(header)
 
 
 def write_description(boxes: Subtomograms, tomograms: Sequence[Tomogram] = ()) -> None:
