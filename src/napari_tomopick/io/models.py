@@ -67,7 +67,7 @@ def read_models(path: str | os.PathLike[str]) -> list[Model]:
     return [reader.model(item, f"models[{i}]", tomogram, size) for i, item in enumerate(items)]
 
 
-def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> None:
+def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> Path:
     """Write models to a model file, atomically.
 
     Parameters
@@ -77,6 +77,11 @@ def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> None:
         type other than general and surface comes back as surface, and parameters are not kept.
     models : sequence of Model
         All of one tomogram.
+
+    Returns
+    -------
+    Path
+        The file written.
 
     Raises
     ------
@@ -95,7 +100,7 @@ def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> None:
     suffix = Path(path).suffix.lower()
     if suffix == ".mod":
         write_imod(path, _to_imod(models, sizes.pop() if sizes else None))
-        return
+        return Path(path)
     if suffix != ".json":
         raise FileFormatError(f"cannot write {path}: models are written as {' '.join(SUFFIXES)}")
     content: dict[str, Any] = {"format": FORMAT, "version": VERSION}
@@ -107,6 +112,7 @@ def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+    return Path(path)
 
 
 def _as_json(model: Model) -> dict[str, Any]:
