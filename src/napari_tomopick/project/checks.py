@@ -76,6 +76,17 @@ def positions_inside(points: ArrayLike, tomogram: Tomogram, what: str = "point")
     return positions
 
 
+def whole_levels(levels: ArrayLike, count: int) -> NDArray[np.int64]:
+    """Return levels as an array, after seeing that they are whole numbers and one for each point."""
+    array = np.asarray(levels).reshape(-1)
+    if len(array) != count:
+        raise ModelError(f"{count} points, but {len(array)} levels")
+    if array.size and array.dtype.kind not in "iu" and not np.array_equal(array, np.round(array)):
+        wrong = array[array != np.round(array)][0]
+        raise ModelError(f"a level is the whole number of a slice, got {wrong}")
+    return array.astype(np.int64)
+
+
 def rows_within(rows: ArrayLike, count: int) -> NDArray[np.int64]:
     """Return row numbers as an array, after seeing that each is one of ``count`` rows, named once."""
     array = np.atleast_1d(np.asarray(rows)).reshape(-1)

@@ -7,10 +7,12 @@ import json
 import os
 import socket
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from napari_tomopick import __version__
 from napari_tomopick.errors import ProjectError
@@ -40,7 +42,17 @@ def errors_of(path: Path) -> Iterator[None]:
     except (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError):
         raise
     except sqlite3.Error as error:
-        raise ProjectError(f"{path}: {_MEANINGS.get(str(error), f'{error}')}") from error
+        raise ProjectError(f"{path}: {_MEANINGS.get(str(error), str(error))}") from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Like `errors_of`, for turning rows into objects: rows that make no sense are damage, too."""
+    try:
+        with errors_of(path):
+            yield
+    except (ValueError, TypeError, LookupError, zlib.error, sqlite3.IntegrityError) as error:
+        raise ProjectError(f"{path} is damaged, or was edited by another program: {error!r}") from error
 
 
 def holder_file(path: Path) -> Path:
@@ -75,8 +87,8 @@ def _note_holder(path: Path) -> None:
         ) from error
 
 
-def create(path: Path) -> sqlite3.Connection:
-    """Make a new, empty project and hold it.
+def create(path: Path) -> None:
+    """Make a new, empty project.
 
     Raises
     ------
@@ -87,7 +99,7 @@ def create(path: Path) -> sqlite3.Connection:
         raise ProjectError(f"{path} exists already. Open it, or choose another name")
     if not path.parent.is_dir():
         raise ProjectError(f"{path}: there is no folder {path.parent}")
-    return _connect(path, new=True)
+    release(_connect(path, new=True), path, read_only=False)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -109,10 +121,11 @@ def _connect(path: Path, *, new: bool = False, read_only: bool = False) -> sqlit
     mode = "ro" if read_only else "rwc" if new else "rw"
     made = new and not path.exists()
     held = False
+    # not Path.as_uri: SQLite takes the host of a Windows network path only as part of the path
+    name = path.as_posix() if path.as_posix().startswith("/") else f"/{path.as_posix()}"
+    address = f"file://{quote(name)}?mode={mode}"
     with errors_of(path):
-        connection = sqlite3.connect(
-            f"{path.as_uri()}?mode={mode}", uri=True, timeout=1, isolation_level=None
-        )
+        connection = sqlite3.connect(address, uri=True, timeout=0.3, isolation_level=None)
     try:
         with errors_of(path):
             _hold(connection, path, read_only)
@@ -150,6 +163,11 @@ def _hold(connection: sqlite3.Connection, path: Path, read_only: bool) -> None:
             raise ProjectError(
                 f"{path}: {_holder(path)}. Close it there, then open it here; "
                 "two windows on one project would undo each other's work"
+            ) from error
+        if read_only and "readonly" in str(error):
+            raise ProjectError(
+                f"{path}: a program was stopped in the middle of an edit, which must be taken back first: "
+                "open the project once for editing, where it can be written"
             ) from error
         raise
 

@@ -88,9 +88,6 @@ class Editing(Events):
         self._store.apply(Change("steps", put=[records.step_row(number, step)]), undoable=False)
         return number
 
-    def _step(self, number: int) -> Step:
-        return records.step_from(self._store.rows("steps")[(number,)])
-
     def add_result(self, kind: str, path: Path, step: Step) -> Result:
         """Record a file or folder that a step made; ``kind`` is "average", "subtomograms" or the like.
 
@@ -105,7 +102,7 @@ class Editing(Events):
     def results(self) -> tuple[Result, ...]:
         """The files and folders that steps made, in the order in which they were made."""
         return tuple(
-            Result(kind, self.path.parent / path, self._step(step))
+            Result(kind, self.path.parent / path, self._store.step(step))
             for _, kind, path, step in self._store.rows("results").values()
         )
 
@@ -113,7 +110,7 @@ class Editing(Events):
 
     def tomograms(self) -> tuple[Tomogram, ...]:
         """All tomograms, in the order in which they were added."""
-        return tuple(map(self._tomogram_of, self._store.rows("tomograms").values()))
+        return tuple(map(self._store.tomogram, self._store.rows("tomograms").values()))
 
     def tomogram(self, name: str) -> Tomogram:
         """The tomogram of this name.
@@ -123,10 +120,7 @@ class Editing(Events):
         ProjectError
             If there is none.
         """
-        return self._tomogram_of(self._tomogram_row(name))
-
-    def _tomogram_of(self, row: Row) -> Tomogram:
-        return records.tomogram_from(row, self.path.parent)
+        return self._store.tomogram(self._tomogram_row(name))
 
     def _tomogram_row(self, name: str) -> Row:
         rows = self._store.rows("tomograms")

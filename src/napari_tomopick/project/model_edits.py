@@ -89,6 +89,8 @@ class ModelEdits(Editing):
             raise TypeError(f"these are no fields of a model that can be changed: {sorted(unknown)}")
         row = self._model_row(uid)
         before = self._store.model(uid)
+        if "levels" in fields:
+            checks.whole_levels(fields["levels"], len(fields.get("points", before.points)))
         try:
             model = replace(before, **fields)
         except ValueError as error:
@@ -122,9 +124,7 @@ class ModelEdits(Editing):
             If a point is not finite or outside the tomogram.
         """
         positions = checks.positions_inside(points, self.tomogram(self._model_row(uid)[2]))
-        slices = np.asarray(levels, np.int64).reshape(-1)
-        if len(slices) != len(positions):
-            raise ModelError(f"{len(positions)} points, but {len(slices)} levels")
+        slices = checks.whole_levels(levels, len(positions))
         numbers = self._store.points(uid)[0]
         first = int(numbers[-1]) + 1 if len(numbers) else 0
         with self.edit(counted("Add", len(positions), "point")):

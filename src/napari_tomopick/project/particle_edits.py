@@ -59,14 +59,13 @@ class ParticleEdits(Editing):
         checks.check_colour(colour)
         size = self._check_particles(name, particles)
         columns = records.further_columns(particles.table)
+        box = None if particles.box_size is None else int(particles.box_size)
         uid = uuid.uuid4().hex[:12]
         rows = records.particle_rows(uid, np.arange(len(particles)), particles)
         with self.edit(f"Add particles {name!r}"):
             number = self._next_number("particle_sets")
             made_by = self._record_step(step)
-            self._put(
-                "particle_sets", (uid, number, name, colour, columns, size, particles.box_size, made_by)
-            )
+            self._put("particle_sets", (uid, number, name, colour, columns, size, box, made_by))
             self._put("particles", *rows)
         return uid
 
@@ -104,8 +103,9 @@ class ParticleEdits(Editing):
         numbers, before = self._store.particles(uid)
         size = self._check_particles(row[2], particles)
         which = self._rows_of(row, before, particles.ids)
+        box = None if particles.box_size is None else int(particles.box_size)
         columns = records.further_columns(particles.table)
-        new_row = (*row[:4], columns, size, particles.box_size, row[7])
+        new_row = (*row[:4], columns, size, box, row[7])
         if new_row[4:7] != row[4:7] and len(which) != len(before):
             raise ProjectError(
                 f"particle set {row[2]!r}: columns, voxel size and box size can only be changed for all "
@@ -150,7 +150,7 @@ class ParticleEdits(Editing):
         uid, _, name, colour, _, size, box, step = row
         counts = self._store.counts(uid)
         tomograms = tuple(key[0] for key in self._store.rows("tomograms") if counts[key[0]])
-        return ParticleSet(uid, name, tomograms, counts.total(), colour, self._step(step), size, box)
+        return ParticleSet(uid, name, tomograms, counts.total(), colour, self._store.step(step), size, box)
 
     def _rows_of(self, set_row: Row, particles: Particles, ids: np.ndarray) -> np.ndarray:
         """Rows of the particles with these ids."""
@@ -166,6 +166,11 @@ class ParticleEdits(Editing):
 
     def _check_particles(self, name: str, particles: Particles) -> float | None:
         """See that particles lie in tomograms of the project and on their grid; return their voxel size."""
+        broken = ~np.isfinite(particles.rotations.as_quat().reshape(-1, 4)).all(axis=1)
+        if broken.any():
+            raise ProjectError(
+                f"particle set {name!r}: particle {particles.ids[broken][0]} has no finite orientation"
+            )
         size = particles.voxel_size_angstrom
         for tomogram in map(str, np.unique(particles.tomograms)):
             if not tomogram:

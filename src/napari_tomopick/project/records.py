@@ -103,7 +103,8 @@ def stored_path(path: Path, folder: Path) -> str:
 def step_row(number: int, step: Step) -> Row:
     """The row of a step."""
     inputs = to_json([str(name) for name in step.inputs])
-    return number, step.name, to_json(step.parameters), inputs, step.seed, step.version, step.created
+    seed = None if step.seed is None else int(step.seed)
+    return number, step.name, to_json(step.parameters), inputs, seed, step.version, step.created
 
 
 def step_from(row: Row) -> Step:
@@ -204,11 +205,8 @@ def further_columns(table: pd.DataFrame) -> str:
     for name, dtype in table.dtypes.items():
         if not isinstance(name, str):
             raise ProjectError(f"column {name!r} has no name in words; rename it")
-        if not (
-            dtype == np.dtype(object)
-            or pd.api.types.is_string_dtype(dtype)
-            or getattr(dtype, "kind", "") in "biuf"
-        ):
+        numeric = getattr(dtype, "kind", None) in ("b", "i", "u", "f")
+        if not (numeric or dtype == np.dtype(object) or pd.api.types.is_string_dtype(dtype)):
             raise ProjectError(
                 f"column {name!r} is of type {dtype}, which a project cannot keep; "
                 "convert it to numbers or to text"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+
+import numpy as np
 
 from napari_tomopick.errors import ProjectError
 from napari_tomopick.models.step import Step
@@ -47,7 +50,8 @@ class Session(ModelEdits, ParticleEdits):
             If there is such a file already, or it cannot be written.
         """
         file = Path(os.path.abspath(path))
-        return cls(Store(database.create(file), file, read_only=False))
+        database.create(file)
+        return cls(Store(file))
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, read_only: bool = False) -> Session:
@@ -61,7 +65,7 @@ class Session(ModelEdits, ParticleEdits):
             If it is missing, open elsewhere, not a project, damaged, or from a newer version.
         """
         file = Path(os.path.abspath(path))
-        return cls(Store(database.connect(file, read_only=read_only), file, read_only=read_only))
+        return cls(Store(file, read_only=read_only))
 
     def close(self) -> None:
         """Release the project. Nothing needs saving: every edit is on disk already."""
@@ -89,7 +93,7 @@ class Session(ModelEdits, ParticleEdits):
     def tomogram_step(self, name: str) -> Step | None:
         """The step that made a tomogram or brought it in, if that is known."""
         number = self._tomogram_row(name)[15]
-        return None if number is None else self._step(number)
+        return None if number is None else self._store.step(number)
 
     def add_tomogram(self, tomogram: Tomogram, step: Step | None = None) -> None:
         """Add a tomogram, with the step that made it or brought it in.
@@ -146,6 +150,30 @@ class Session(ModelEdits, ParticleEdits):
                 self._put("models", *((*r[:12], size) for r in model_rows))
                 set_rows = [self._set_row(item.uid) for item in sets]
                 self._put("particle_sets", *((*r[:5], size, *r[6:]) for r in set_rows))
+
+    def rename_tomogram(self, name: str, new_name: str) -> None:
+        """Give a tomogram another name; models, particles and binned copies of it follow.
+
+        Raises
+        ------
+        ProjectError
+            If there is none of this name, or the new one is taken.
+        """
+        row = self._tomogram_row(name)
+        rows = self._store.rows("tomograms")
+        checks.check_name(new_name, "tomogram", [key[0] for key in rows if key != (name,)])
+        with self.edit(f"Rename tomogram {name!r} to {new_name!r}"):
+            copies = [(*r[:11], new_name, *r[12:]) for r in rows.values() if r[11] == name]
+            self._put("tomograms", *copies)
+            self._delete("tomograms", (name,))
+            self._put("tomograms", (new_name, *row[1:]))
+            model_rows = [self._model_row(model.uid) for model in self.models(name)]
+            self._put("models", *((*r[:2], new_name, *r[3:]) for r in model_rows))
+            for item in self.particle_sets():
+                numbers, particles = self._store.particles(item.uid)
+                here = particles.tomograms == name
+                moved = replace(particles.select(here), tomograms=np.full(here.sum(), new_name))
+                self._put("particles", *records.particle_rows(item.uid, numbers[here], moved))
 
     def remove_tomogram(self, name: str) -> None:
         """Take a tomogram out of the project, with its models and particles; its file stays.

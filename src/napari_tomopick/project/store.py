@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tomopick.errors import ProjectError
 from napari_tomopick.models.particles import Particles, concatenate
+from napari_tomopick.models.step import Step
+from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import database, journal, records
 from napari_tomopick.project.journal import Change, Key, Row
@@ -30,33 +33,47 @@ class Store:
 
     Parameters
     ----------
-    connection : sqlite3.Connection
-        To a project, as `database.connect` gives it.
     path : Path
         The project file, absolute.
+    read_only : bool
+        Open it for viewing only.
+
+    Raises
+    ------
+    ProjectError
+        As `database.connect`.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-        self.connection = connection
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.connection = database.connect(path, read_only=read_only)
         self.path = path
         self.read_only = read_only
+        self._closed = False
+        self._identity = self._file_identity()
         self._depth = 0
         self._inverses: list[Change] = []
         self._done: list[tuple[Change, Change]] = []
         self._forget()
-        with database.errors_of(path):
-            query = "SELECT coalesce(sum(length(changes)), 0) FROM history"
-            self._history_bytes: int = connection.execute(query).fetchone()[0]
+        try:
+            with database.errors_of(path):
+                query = "SELECT coalesce(sum(length(changes)), 0) FROM history"
+                self._history_bytes: int = self.connection.execute(query).fetchone()[0]
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the file; closing it again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         database.release(self.connection, self.path, read_only=self.read_only)
 
     def _forget(self) -> None:
         self._small: dict[str, dict[Key, Row]] = {}
         self._points: dict[str, records.PointArrays] = {}
         self._models: dict[str, Model] = {}
-        self._particles: dict[str, tuple[np.ndarray, Particles]] = {}
+        self._particles: dict[str, tuple[NDArray[np.int64], Particles]] = {}
         self._counts: dict[str, Counter[str]] = {}
 
     # reading
@@ -66,34 +83,36 @@ class Store:
         if table not in self._small:
             columns = TABLES[table].columns
             order = "number" if "number" in columns else "id"
+            query = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}"
             with database.errors_of(self.path):
-                query = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}"
                 self._small[table] = {row[:1]: row for row in self.connection.execute(query)}
         return self._small[table]
 
     def _owned(self, table: str, owner: str) -> list[Row]:
         columns = TABLES[table].columns
         query = f"SELECT {', '.join(columns)} FROM {table} WHERE {columns[0]} = ?"
-        with database.errors_of(self.path):
-            return self.connection.execute(query, (owner,)).fetchall()
+        return self.connection.execute(query, (owner,)).fetchall()
 
     def points(self, uid: str) -> records.PointArrays:
         """Numbers, positions and levels of the points of a model."""
         if uid not in self._points:
-            self._points[uid] = records.points_from(self._owned("points", uid))
+            with database.reading(self.path):
+                self._points[uid] = records.points_from(self._owned("points", uid))
         return self._points[uid]
 
     def model(self, uid: str) -> Model:
         """The model of this identity."""
         if uid not in self._models:
-            self._models[uid] = records.model_from(self.rows("models")[(uid,)], self.points(uid))
+            with database.reading(self.path):
+                self._models[uid] = records.model_from(self.rows("models")[(uid,)], self.points(uid))
         return self._models[uid]
 
-    def particles(self, uid: str) -> tuple[np.ndarray, Particles]:
+    def particles(self, uid: str) -> tuple[NDArray[np.int64], Particles]:
         """Places in the set, and particles, of the set of this identity."""
         if uid not in self._particles:
             set_row = self.rows("particle_sets")[(uid,)]
-            self._particles[uid] = records.particles_from(self._owned("particles", uid), set_row)
+            with database.reading(self.path):
+                self._particles[uid] = records.particles_from(self._owned("particles", uid), set_row)
         return self._particles[uid]
 
     def counts(self, uid: str) -> Counter[str]:
@@ -103,6 +122,16 @@ class Store:
             with database.errors_of(self.path):
                 self._counts[uid] = Counter(dict(self.connection.execute(query, (uid,)).fetchall()))
         return self._counts[uid]
+
+    def tomogram(self, row: Row) -> Tomogram:
+        """The tomogram of a row."""
+        with database.reading(self.path):
+            return records.tomogram_from(row, self.path.parent)
+
+    def step(self, number: int) -> Step:
+        """The step of this number."""
+        with database.reading(self.path):
+            return records.step_from(self.rows("steps")[(number,)])
 
     # writing
 
@@ -138,11 +167,19 @@ class Store:
             finally:
                 self._depth -= 1
 
+    def _file_identity(self) -> tuple[int, int] | None:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
+
     def _check_in_place(self) -> None:
-        if not self.path.exists():
+        # SQLite goes on writing into a file that was deleted or replaced under it, and all that would be lost
+        if self._file_identity() != self._identity:
             raise ProjectError(
-                f"{self.path} was moved or deleted while it was open, so nothing more can be saved in it. "
-                "Put it back, or close and open it where it is now"
+                f"{self.path} was moved, deleted or replaced while it was open, so nothing more can be "
+                "saved in it. Close it, and open it where it is now"
             )
 
     def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
@@ -172,7 +209,7 @@ class Store:
         return inverse
 
     def take_applied(self) -> list[tuple[Change, Change]]:
-        """What the transaction that just ended changed: (change, inverse) in order. Within one: nothing yet."""
+        """What the transaction that just ended changed, (change, inverse) in order; within one, nothing."""
         if self._depth:
             return []
         applied, self._done = self._done, []
@@ -285,7 +322,8 @@ class Store:
         number, label = found
         with self.transaction(label):
             (blob,) = self._execute("SELECT changes FROM history WHERE id = ?", (number,)).fetchone()
-            inverses = [self.apply(change, undoable=False) for change in journal.decode(blob)]
+            with database.reading(self.path):
+                inverses = [self.apply(change, undoable=False) for change in journal.decode(blob)]
             values = (int(not undone), journal.encode(reversed(inverses)), number)
             self._execute("UPDATE history SET undone = ?, changes = ? WHERE id = ?", values)
         return label
