@@ -284,13 +284,19 @@ def test_cancelled_or_failed_leaves_nothing(tmp_path, tomogram, particles, monke
     with pytest.raises(TomopickError, match="does not exist; make it first"):
         extract(particles, [tomogram], tmp_path / "no/boxes", box_size=16)
 
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
+    for owner, name, error in (
+        (BoxWriter, "write", OSError(28, "No space left on device")),
+        (Path, "mkdir", OSError(30, "Read-only file system")),
+    ):
 
-    monkeypatch.setattr(BoxWriter, "write", full)
-    with pytest.raises(TomopickError, match=r"cannot write .*boxes: No space left on device; nothing was"):
-        extract(particles, [tomogram], tmp_path / "boxes", box_size=16)
-    assert left_behind(tmp_path) == before
+        def fail(*_, error=error, **__):
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, fail)
+            with pytest.raises(TomopickError, match=rf"boxes: {error.strerror}; nothing was changed"):
+                extract(particles, [tomogram], tmp_path / "boxes", box_size=16)
+        assert left_behind(tmp_path) == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")

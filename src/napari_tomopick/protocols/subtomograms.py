@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
+from napari_tomopick.geometry.orientations import identity
 from napari_tomopick.io.particles import read_particles, star, write_particles
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.particles import Particles
@@ -222,13 +223,16 @@ def write_description(boxes: Subtomograms, tomograms: Sequence[Tomogram] = ()) -
         "padded": list(boxes.padded),
         "messages": list(boxes.messages),
         "tomograms": {name: asdict(value) for name, value in boxes.acquisitions.items()},
-        "boxes": {
-            "id": particles.ids.tolist(),
-            "centre": boxes.box_centres.tolist(),
-            "rotation": boxes.box_rotations.as_quat().tolist(),
-        },
     }
-    text = json.dumps(description, indent=1, allow_nan=False)
+    turned = bool(boxes.box_rotations.magnitude().max(initial=0.0) > 0)
+    contents = {
+        "id": particles.ids.tolist(),
+        "centre": boxes.box_centres.tolist(),
+        "rotation": boxes.box_rotations.as_quat().tolist() if turned else None,
+    }
+    # the settings on lines of their own, to be read by people, and the long lists on one
+    settings = json.dumps(description, indent=1, allow_nan=False).removesuffix("\n}")
+    text = f'{settings},\n "boxes": {json.dumps(contents, allow_nan=False)}\n}}\n'
     (boxes.folder / MARKER).write_text(text, encoding="utf-8")
 
 
@@ -274,7 +278,8 @@ def read_subtomograms(folder: Path) -> Subtomograms:
             )
         ids = np.array(d["boxes"]["id"], np.int64)
         centres = np.array(d["boxes"]["centre"], np.float64).reshape(-1, 3)
-        rotations = Rotation.from_quat(np.array(d["boxes"]["rotation"], np.float64).reshape(-1, 4))
+        turns = d["boxes"]["rotation"]
+        rotations = identity(len(ids)) if turns is None else Rotation.from_quat(np.reshape(turns, (-1, 4)))
         step = Step(**{**d["step"], "inputs": tuple(d["step"]["inputs"])})
         acquisitions = {name: Acquisition(**value) for name, value in d["tomograms"].items()}
         particles = read_particles(folder / PARTICLES)
