@@ -1,0 +1,279 @@
+"""The commands of the workflow's steps. Options come from the protocols; see `generate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from napari_tomopick import __version__
+from napari_tomopick.cli import inputs
+from napari_tomopick.cli.generate import with_options
+from napari_tomopick.errors import ParameterError
+from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
+from napari_tomopick.project import Session
+from napari_tomopick.protocols import convert as convert_step
+from napari_tomopick.protocols import jobs
+from napari_tomopick.protocols.average import average as average_step
+from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
+from napari_tomopick.protocols.extract import extract as extract_step
+from napari_tomopick.protocols.import_tomograms import import_tomograms
+from napari_tomopick.protocols.info import info as info_step
+from napari_tomopick.protocols.orient import orient as orient_step
+
+app = typer.Typer(
+    name="napari-tomopick",
+    help="Pick, orient, extract and average particles in cryo-electron tomograms.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="File to write; the suffix is the format.")
+]
+VoxelSize = Annotated[
+    float | None,
+    typer.Option(
+        "--voxel-size", min=0.01, help="Voxel size of the tomogram in Å, where its header is wrong."
+    ),
+]
+TiltRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--tilt-range", metavar="LOW HIGH", help="Lowest and highest tilt angle in degrees."),
+]
+InTomogram = Annotated[str | None, typer.Option("--in", help="In a project: only this tomogram.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        inputs.out.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+@with_options(info_step)
+def info(
+    file: Annotated[Path, typer.Argument(help="A tomogram, model file or particle file.")], **options: Any
+) -> None:
+    """Show what a file holds: shape, voxel size, statistics, and everything that was assumed."""
+    with inputs.progress_bar() as progress:
+        found = info_step(file, **options, progress=progress)
+    table = Table(show_header=False, box=None)
+    for name, value in found.facts.items():
+        table.add_row(f"[bold]{name}[/]", value)
+    inputs.out.print(table)
+    for line in found.assumed:
+        inputs.out.print(f"assumed: {line}", markup=False)
+
+
+@app.command("import")
+@with_options(import_tomograms)
+def import_(
+    files: Annotated[
+        list[str], typer.Argument(help="Tomograms, folders, patterns, .vll lists or .ctlg catalogues.")
+    ],
+    project: Annotated[Path, typer.Option(help="Project file; made if there is none.")],
+    **options: Any,
+) -> None:
+    """Import tomograms into a project; no voxel is copied."""
+    job = jobs.import_job(files, options)
+    # look at every file before a project is made, so that a wrong argument leaves nothing behind
+    with inputs.progress_bar() as progress:
+        tomograms = job.compute(progress)
+    with Session.open(project) if project.exists() else Session.create(project) as session:
+        inputs.out.print(job.record(session, tomograms), markup=False)
+        for tomogram in tomograms:
+            nz, ny, nx = tomogram.shape
+            inputs.out.print(
+                f"  {tomogram.name}: {nx} x {ny} x {nz}, {tomogram.voxel_size_angstrom:g} Å", markup=False
+            )
+
+
+@app.command("bin")
+@with_options(bin_tomogram)
+def bin_(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A tomogram, or a project.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="MRC file to write; for a project, a folder.")
+    ],
+    voxel_size: VoxelSize = None,
+    in_tomogram: InTomogram = None,
+    **options: Any,
+) -> None:
+    """Bin a tomogram, or those of a project, by averaging blocks of voxels."""
+    if inputs.is_project(source):
+        with Session.open(source) as session:
+            names = (
+                [in_tomogram] if in_tomogram else [t.name for t in session.tomograms() if t.source is None]
+            )
+            inputs.run(jobs.bin_job(session, names, output, options), session)
+        return
+    with inputs.progress_bar() as progress:
+        binned = bin_tomogram(inputs.tomogram_file(source, voxel_size), output, **options, progress=progress)
+    nz, ny, nx = binned.shape
+    inputs.out.print(f"{output}: {nx} x {ny} x {nz} at {binned.voxel_size_angstrom:g} Å", markup=False)
+
+
+@app.command("crop-points")
+@with_options(crop_points_step)
+def crop_points(
+    models: Annotated[
+        Path, typer.Argument(metavar="MODELS", help="A model file (.json, .mod), or a project.")
+    ],
+    output: Output = None,
+    tomogram: Annotated[
+        Path | None, typer.Option(help="The tomogram; user points outside it are an error.")
+    ] = None,
+    voxel_size: VoxelSize = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only the model of this name; may be repeated.")
+    ] = None,
+    in_tomogram: InTomogram = None,
+    **options: Any,
+) -> None:
+    """Turn user points into oriented crop points by the geometry each model describes."""
+    if inputs.is_project(models):
+        with Session.open(models) as session:
+            chosen = inputs.chosen_models(session, model or [], in_tomogram)
+            result = inputs.run(jobs.crop_points_job(session, [m.uid for m in chosen], options), session)
+            _write(output, result.particles, session.tomograms())
+        return
+    target = None if tomogram is None else inputs.tomogram_file(tomogram, voxel_size)
+    chosen = [m for m in inputs.models_from(models, target) if not model or m.name in model]
+    if not chosen:
+        raise ParameterError(f"{models}: no model is called {' or '.join(model or [])}")
+    if output is None:
+        raise ParameterError("say where to write the crop points: -o FILE.star (or .tbl, .csv, .mod)")
+    tomograms = [] if target is None else [target]
+    with inputs.progress_bar() as progress:
+        result = crop_points_step(chosen, tomograms, **options, progress=progress)
+    inputs.out.print("\n".join(result.lines()), markup=False)
+    _write(output, result.particles, tomograms)
+
+
+@app.command()
+@with_options(orient_step)
+def orient(
+    points: Annotated[Path, typer.Argument(help="General points or particles: a file, or a project.")],
+    models: Annotated[
+        Path | None, typer.Argument(metavar="[MODELS]", help="Model file with the membranes.")
+    ] = None,
+    output: Output = None,
+    tomogram: Annotated[Path | None, typer.Option(help="The tomogram both lie in.")] = None,
+    voxel_size: VoxelSize = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option("--points", help="In a project: the general models, or the particle set, to orient."),
+    ] = None,
+    surface: Annotated[
+        list[str] | None, typer.Option(help="Only the surface of this name; may be repeated.")
+    ] = None,
+    in_tomogram: InTomogram = None,
+    **options: Any,
+) -> None:
+    """Orient points by the nearest membrane: outward, away from its side marker."""
+    if inputs.is_project(points):
+        with Session.open(points) as session:
+            job = jobs.orient_job(
+                session,
+                inputs.chosen_points(session, point or [], in_tomogram),
+                [m.uid for m in inputs.chosen_models(session, surface, in_tomogram)] if surface else [],
+                options,
+            )
+            result = inputs.run(job, session)
+            _write(output, result.particles, session.tomograms())
+        return
+    if models is None or output is None or tomogram is None:
+        raise ParameterError("orienting files needs POINTS, MODELS, --tomogram FILE and -o FILE")
+    target = inputs.tomogram_file(tomogram, voxel_size)
+    surfaces = [m for m in inputs.models_from(models, target) if m.type in SURFACE_TYPES]
+    surfaces = [m for m in surfaces if not surface or m.name in surface]
+    with inputs.progress_bar() as progress:
+        result = orient_step(
+            inputs.particles_from(points, target), surfaces, [target], **options, progress=progress
+        )
+    inputs.out.print("\n".join(result.lines()), markup=False)
+    _write(output, result.particles, [target])
+
+
+@app.command()
+@with_options(extract_step)
+def extract(
+    source: Annotated[Path, typer.Argument(metavar="TOMOGRAM", help="A tomogram, or a project.")],
+    particles: Annotated[
+        str | None,
+        typer.Argument(metavar="PARTICLES", help="Particle file; in a project, name of a particle set."),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")] = ...,  # type: ignore[assignment]
+    voxel_size: VoxelSize = None,
+    tilt_range: TiltRange = None,
+    **options: Any,
+) -> None:
+    """Cut subtomograms out of a tomogram: one MRC file each, or one stack, with a star file and a table."""
+    if inputs.is_project(source):
+        with Session.open(source) as session:
+            entry = inputs.chosen_set(session, particles)
+            inputs.run(jobs.extract_job(session, entry.uid, output, options), session)
+        return
+    if particles is None:
+        raise ParameterError("say which particles to extract: extract TOMOGRAM PARTICLES -o FOLDER")
+    target = inputs.tomogram_file(source, voxel_size, tilt_range)
+    with inputs.progress_bar() as progress:
+        result = extract_step(
+            inputs.particles_from(Path(particles), target), [target], output, **options, progress=progress
+        )
+    inputs.out.print("\n".join(result.lines()), markup=False)
+
+
+@app.command()
+@with_options(average_step)
+def average(
+    folder: Annotated[Path, typer.Argument(help="Folder of extracted subtomograms.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="MRC file of the average.")],
+    project: Annotated[Path | None, typer.Option(help="Project to record the average in.")] = None,
+    **options: Any,
+) -> None:
+    """Average subtomograms in their own orientations, and write the aligned set."""
+    if project is not None:
+        with Session.open(project) as session:
+            inputs.run(jobs.average_job(folder, output, options), session)
+        return
+    with inputs.progress_bar() as progress:
+        result = average_step(folder, output, **options, progress=progress)
+    inputs.out.print("\n".join(result.lines()), markup=False)
+
+
+@app.command()
+@with_options(convert_step.convert)
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A particle or model file, or a project.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write; the suffix is the format.")],
+    tomogram: Annotated[
+        list[Path] | None,
+        typer.Option(help="Tomogram of the particles, where a format needs its size; may be repeated."),
+    ] = None,
+    voxel_size: VoxelSize = None,
+    particles: Annotated[str | None, typer.Option(help="In a project: the particle set to write.")] = None,
+    **options: Any,
+) -> None:
+    """Write particles or models in another format: .star, .tbl, .csv, .mod, .json."""
+    if inputs.is_project(source):
+        with Session.open(source) as session:
+            entry = inputs.chosen_set(session, particles)
+            _write(output, session.particles(entry.uid), session.tomograms(), **options)
+        return
+    tomograms = [inputs.tomogram_file(file, voxel_size) for file in tomogram or []]
+    for file in convert_step.convert(source, output, tomograms, **options):
+        inputs.out.print(f"wrote {file}", markup=False)
+
+
+def _write(output: Path | None, particles: Any, tomograms: Any, flavour: str | None = None) -> None:
+    if output is not None:
+        for file in convert_step.write(output, particles, tomograms, flavour=flavour):
+            inputs.out.print(f"wrote {file}", markup=False)

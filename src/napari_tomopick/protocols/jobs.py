@@ -1,0 +1,263 @@
+"""A step applied to an open project: what to compute away from the window, and how the result is kept.
+
+The session belongs to the thread that opened it. A job therefore takes what it needs out of the session when
+it is made, computes without it, and is recorded in the session at the end, with the step that made it. The
+command line does the three in a row; the window computes in a worker.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_tomopick.errors import ParameterError
+from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
+from napari_tomopick.models.step import Step
+from napari_tomopick.models.user_points import Model
+from napari_tomopick.project import Session
+from napari_tomopick.protocols.average import average
+from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.convert import particles_of_general_models
+from napari_tomopick.protocols.crop_points import crop_points
+from napari_tomopick.protocols.describe import Progress
+from napari_tomopick.protocols.extract import extract
+from napari_tomopick.protocols.import_tomograms import import_tomograms
+from napari_tomopick.protocols.orient import orient
+
+
+@dataclass(frozen=True)
+class Job:
+    """A step ready to run.
+
+    Parameters
+    ----------
+    title : str
+        What to show while it runs.
+    compute : callable
+        ``compute(progress)`` does the work; it holds no session and may run in any thread.
+    record : callable
+        ``record(session, result)`` keeps the result as one undoable edit and returns what to tell the user.
+    """
+
+    title: str
+    compute: Callable[[Progress | None], Any]
+    record: Callable[[Session, Any], str]
+
+
+def made_by(
+    name: str, function: Callable[..., Any], inputs: Sequence[str], options: Mapping[str, Any]
+) -> Step:
+    """Return the record of a step with every parameter's value, defaults included."""
+    values: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != "progress":
+            value = options.get(parameter.name, parameter.default)
+            values[parameter.name] = str(value) if isinstance(value, Path) else value
+    return Step(name, values, tuple(inputs), seed=values.get("seed"))
+
+
+def import_job(sources: Sequence[Path | str], options: Mapping[str, Any]) -> Job:
+    """Import tomograms into the project."""
+
+    def record(session: Session, tomograms: list[Any]) -> str:
+        step = made_by("import", import_tomograms, [str(source) for source in sources], options)
+        with session.edit(f"Import {_count(len(tomograms), 'tomogram')}"):
+            for tomogram in tomograms:
+                session.add_tomogram(tomogram, step)
+        return f"{_count(len(tomograms), 'tomogram')} imported"
+
+    return Job("Importing", lambda progress: import_tomograms(sources, **options, progress=progress), record)
+
+
+def bin_job(session: Session, names: Sequence[str], folder: Path, options: Mapping[str, Any]) -> Job:
+    """Bin tomograms of the project; each binned copy knows its source."""
+    chosen = [session.tomogram(name) for name in names]
+    if not chosen:
+        raise ParameterError("no tomogram was chosen to be binned")
+    factor = options["factor"]
+    outputs = [Path(folder) / f"{tomogram.name}_bin{factor}.mrc" for tomogram in chosen]
+    for output in outputs:
+        if output.exists():
+            raise ParameterError(f"{output} exists already; move it away or choose another folder")
+
+    def compute(progress: Progress | None) -> list[Any]:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ParameterError(f"cannot make the folder {folder}: {error.strerror}") from error
+        return [
+            bin_tomogram(tomogram, output, **options, progress=progress)
+            for tomogram, output in zip(chosen, outputs, strict=True)
+        ]
+
+    def record(session: Session, binned: list[Any]) -> str:
+        with session.edit(f"Bin {_count(len(binned), 'tomogram')} by {factor}"):
+            for tomogram in binned:
+                session.add_tomogram(tomogram, made_by("bin", bin_tomogram, [tomogram.source], options))
+        return f"{_count(len(binned), 'tomogram')} binned by {factor} into {folder}"
+
+    return Job(f"Binning by {factor}", compute, record)
+
+
+def crop_points_job(session: Session, uids: Sequence[str], options: Mapping[str, Any]) -> Job:
+    """Turn models of the project into one set of crop points."""
+    models = [session.model(uid) for uid in uids]
+    if not models:
+        raise ParameterError("no model was chosen to make crop points of")
+    tomograms = _tomograms_of(session, {model.tomogram for model in models})
+    inputs = [_label(model) for model in models]
+
+    def record(session: Session, result: Any) -> str:
+        name = free_name(session, f"{_names(models)} crop points")
+        step = made_by("crop-points", crop_points, inputs, options)
+        session.add_particles(name, result.particles, step, colour=models[0].colour)
+        return "\n".join(result.lines())
+
+    return Job(
+        "Making crop points",
+        lambda progress: crop_points(models, tomograms, **options, progress=progress),
+        record,
+    )
+
+
+def orient_job(
+    session: Session,
+    points: Sequence[str],
+    surfaces: Sequence[str],
+    options: Mapping[str, Any],
+) -> Job:
+    """Orient general models or a particle set by the membranes of the same tomograms.
+
+    Parameters
+    ----------
+    session : Session
+    points : sequence of str
+        uids of general models, or the uid of one particle set.
+    surfaces : sequence of str
+        uids of models that have a surface; empty: every such model of each tomogram.
+    options : mapping
+        Options of `orient`.
+    """
+    sets = {entry.uid: entry for entry in session.particle_sets()}
+    particles: Particles
+    if len(points) == 1 and points[0] in sets:
+        entry = sets[points[0]]
+        particles, label, colour = session.particles(entry.uid), entry.name, entry.colour
+        inputs = [f"particle set {entry.name}"]
+    elif points:
+        models = [session.model(uid) for uid in points]
+        particles = particles_of_general_models(models, session.path.name)
+        label, colour, inputs = _names(models), models[0].colour, [_label(model) for model in models]
+    else:
+        raise ParameterError("no points were chosen to be oriented")
+    here = set(particles.tomograms.tolist())
+    chosen = [session.model(uid) for uid in surfaces] or [
+        model for model in session.models() if model.tomogram in here and model.type in SURFACE_TYPES
+    ]
+    tomograms = _tomograms_of(session, here)
+
+    def record(session: Session, result: Any) -> str:
+        step = made_by("orient", orient, [*inputs, *(_label(model) for model in chosen)], options)
+        session.add_particles(free_name(session, f"{label} oriented"), result.particles, step, colour=colour)
+        return "\n".join(result.lines())
+
+    return Job(
+        "Orienting",
+        lambda progress: orient(particles, chosen, tomograms, **options, progress=progress),
+        record,
+    )
+
+
+def extract_job(
+    session: Session,
+    particle_set: str,
+    folder: Path,
+    options: Mapping[str, Any],
+    *,
+    from_tomograms: Mapping[str, str] | None = None,
+) -> Job:
+    """Extract the subtomograms of a particle set.
+
+    Parameters
+    ----------
+    session : Session
+    particle_set : str
+        uid.
+    folder : Path
+        Where to write them.
+    options : mapping
+        Options of `extract`.
+    from_tomograms : mapping of str to str, optional
+        For tomograms picked on, the name of another one of the project (another binning, a denoised one) to
+        cut from instead.
+    """
+    entry = next((entry for entry in session.particle_sets() if entry.uid == particle_set), None)
+    if entry is None:
+        raise ParameterError("the particle set to extract is no longer in the project")
+    particles = session.particles(particle_set)
+    source = from_tomograms or {}
+    tomograms = [
+        # boxes are cut from the other file, under the name the particles know
+        dataclasses.replace(session.tomogram(source.get(name, name)), name=name)
+        for name in sorted(set(particles.tomograms.tolist()))
+    ]
+
+    def record(session: Session, result: Any) -> str:
+        session.add_result(
+            "subtomograms",
+            result.folder,
+            made_by("extract", extract, [f"particle set {entry.name}"], options),
+        )
+        return "\n".join(result.lines())
+
+    return Job(
+        f"Extracting {entry.name}",
+        lambda progress: extract(particles, tomograms, folder, **options, progress=progress),
+        record,
+    )
+
+
+def average_job(folder: Path, output: Path, options: Mapping[str, Any]) -> Job:
+    """Average extracted subtomograms."""
+
+    def record(session: Session, result: Any) -> str:
+        session.add_result("average", result.path, made_by("average", average, [str(folder)], options))
+        return "\n".join(result.lines())
+
+    return Job(
+        f"Averaging {folder.name}",
+        lambda progress: average(folder, output, **options, progress=progress),
+        record,
+    )
+
+
+def free_name(session: Session, wanted: str) -> str:
+    """Return the wanted name of a particle set, with a number behind it if it is taken."""
+    taken = {entry.name for entry in session.particle_sets()}
+    number, name = 1, wanted
+    while name in taken:
+        number += 1
+        name = f"{wanted} {number}"
+    return name
+
+
+def _tomograms_of(session: Session, names: set[str]) -> list[Any]:
+    return [session.tomogram(name) for name in sorted(names)]
+
+
+def _names(models: Sequence[Model]) -> str:
+    names = list(dict.fromkeys(model.name for model in models))
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _label(model: Model) -> str:
+    return f"model {model.name} in {model.tomogram}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

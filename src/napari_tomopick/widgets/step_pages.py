@@ -1,0 +1,339 @@
+"""One page per step of the workflow: what goes in, its options, and the job they make together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tomopick.errors import ParameterError
+from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
+from napari_tomopick.models.user_points import Model, ModelType
+from napari_tomopick.project import Session
+from napari_tomopick.protocols import jobs
+from napari_tomopick.protocols.average import average
+from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.crop_points import crop_points
+from napari_tomopick.protocols.extract import extract
+from napari_tomopick.protocols.orient import orient
+from napari_tomopick.widgets.forms import OptionForm
+
+ALL = "all tomograms"
+
+
+class StepPage(QWidget):
+    """Inputs and options of one step.
+
+    Parameters
+    ----------
+    protocol : callable
+        Its options make the form.
+    explanation : str
+        One sentence on what the step does.
+    """
+
+    title = ""
+
+    def __init__(self, protocol: Callable[..., Any], explanation: str) -> None:
+        super().__init__()
+        self.form = OptionForm(protocol)
+        words = QLabel(explanation)
+        words.setWordWrap(True)
+        self.inputs = QFormLayout()
+        self.inputs.setContentsMargins(0, 0, 0, 0)
+        self.inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (words, self.inputs, self.form):
+            layout.addLayout(part) if isinstance(part, QFormLayout) else layout.addWidget(part)
+        layout.addStretch()
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Offer what the project holds now; what is chosen stays chosen."""
+        raise NotImplementedError
+
+    def job(self, session: Session) -> jobs.Job:
+        """Return the job that the page describes.
+
+        Raises
+        ------
+        TomopickError
+            If something is missing or makes no sense.
+        """
+        raise NotImplementedError
+
+
+class BinPage(StepPage):
+    """Bin one tomogram or all of them."""
+
+    title = "Bin"
+
+    def __init__(self) -> None:
+        super().__init__(bin_tomogram, "Make smaller copies of tomograms; picks on them fit the originals.")
+        self.form.field("factor").setValue(4)  # type: ignore[attr-defined]
+        self.which = QComboBox()
+        self.which.setObjectName("bin-tomogram")
+        self.folder = PathField("Folder for the binned tomograms", folder=True)
+        self.inputs.addRow("Tomogram", self.which)
+        self.inputs.addRow("Into folder", self.folder)
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Offer the tomograms of the project."""
+        names = [entry.name for entry in session.tomograms()]
+        _offer(self.which, [(name, name) for name in names] + [(ALL, ALL)], prefer=tomogram)
+        self.folder.suggest(session.path.parent / "binned")
+
+    def job(self, session: Session) -> jobs.Job:
+        """Bin the chosen tomograms."""
+        chosen = self.which.currentData()
+        names = [chosen]
+        if chosen == ALL:
+            names = [entry.name for entry in session.tomograms() if entry.source is None]
+        return jobs.bin_job(session, names, self.folder.path(), self.form.values())
+
+
+class CropPointsPage(StepPage):
+    """Models to crop points."""
+
+    title = "Crop points"
+
+    def __init__(self) -> None:
+        super().__init__(
+            crop_points, "Turn user points into oriented particles, equally spaced on what they describe."
+        )
+        self.models = CheckList("crop-models")
+        self.inputs.addRow(QLabel("Models"))
+        self.inputs.addRow(self.models)
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Offer the models of the project, those of the shown tomogram ticked."""
+        self.models.offer(_labelled(session.models()), lambda uid: session.model(uid).tomogram == tomogram)
+
+    def job(self, session: Session) -> jobs.Job:
+        """Make crop points of the ticked models."""
+        return jobs.crop_points_job(session, self.models.ticked(), self.form.values())
+
+
+class OrientPage(StepPage):
+    """Loose points oriented by membranes."""
+
+    title = "Orient"
+
+    def __init__(self) -> None:
+        super().__init__(
+            orient, "Give loose points the direction of the nearest membrane, away from its side marker."
+        )
+        self.points = QComboBox()
+        self.points.setObjectName("orient-points")
+        self.surfaces = CheckList("orient-surfaces")
+        self.inputs.addRow("Points", self.points)
+        self.inputs.addRow(QLabel("Membranes"))
+        self.inputs.addRow(self.surfaces)
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Offer general models and particle sets as points, and every membrane."""
+        general = [model for model in session.models() if model.type is ModelType.GENERAL]
+        membranes = [model for model in session.models() if model.type in SURFACE_TYPES]
+        _offer(
+            self.points,
+            _labelled(general) + [(f"{entry.name} (set)", entry.uid) for entry in session.particle_sets()],
+        )
+        self.surfaces.offer(_labelled(membranes), lambda uid: session.model(uid).marker is not None)
+
+    def job(self, session: Session) -> jobs.Job:
+        """Orient the chosen points by the ticked membranes."""
+        points, surfaces = self.points.currentData(), self.surfaces.ticked()
+        if points is None:
+            raise ParameterError("there are no points to orient: pick some in a general model first")
+        if not surfaces:
+            raise ParameterError("tick at least one membrane to orient by")
+        return jobs.orient_job(session, [points], surfaces, self.form.values())
+
+
+class ExtractPage(StepPage):
+    """Particles to subtomograms."""
+
+    title = "Extract"
+
+    def __init__(self) -> None:
+        super().__init__(
+            extract, "Cut a box around every particle, with a star file and a table beside them."
+        )
+        self.particles = QComboBox()
+        self.particles.setObjectName("extract-particles")
+        self.source = QComboBox()
+        self.source.setObjectName("extract-source")
+        self.folder = PathField("Folder for the subtomograms", folder=True)
+        self.inputs.addRow("Particles", self.particles)
+        self.inputs.addRow("Cut from", self.source)
+        self.inputs.addRow("Into folder", self.folder)
+        self.particles.currentIndexChanged.connect(self._suggest_folder)
+        self._home = Path()
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Offer the particle sets, the newest first."""
+        self._home = session.path.parent
+        entries = [(f"{e.name} ({e.count})", e.uid) for e in reversed(session.particle_sets())]
+        _offer(self.particles, entries)
+        others = [(entry.name, entry.name) for entry in session.tomograms()]
+        _offer(self.source, [("same as picking", None), *others])
+        self._suggest_folder()
+
+    def _suggest_folder(self) -> None:
+        name = self.particles.currentText().rsplit(" (", 1)[0].replace("/", "-")
+        if name:
+            self.folder.suggest(free_path(self._home / f"{name} subtomograms"))
+
+    def job(self, session: Session) -> jobs.Job:
+        """Extract the chosen set."""
+        uid, other = self.particles.currentData(), self.source.currentData()
+        if uid is None:
+            raise ParameterError("there are no particles yet: make crop points or orient points first")
+        picked_on = next(entry for entry in session.particle_sets() if entry.uid == uid).tomograms
+        if other is not None and len(picked_on) > 1:
+            raise ParameterError(
+                f"these particles lie in {len(picked_on)} tomograms, so they cannot all be cut from {other}"
+            )
+        source = {} if other is None else dict.fromkeys(picked_on, other)
+        return jobs.extract_job(session, uid, self.folder.path(), self.form.values(), from_tomograms=source)
+
+
+class AveragePage(StepPage):
+    """Subtomograms to an average."""
+
+    title = "Average"
+
+    def __init__(self) -> None:
+        super().__init__(average, "Turn every subtomogram into its own orientation and average them.")
+        self.folder = PathField("Folder of subtomograms", folder=True)
+        self.output = PathField("Average", folder=False)
+        self.inputs.addRow("Subtomograms", self.folder)
+        self.inputs.addRow("Average", self.output)
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Suggest the folder extracted last."""
+        made = [result.path for result in session.results() if result.kind == "subtomograms"]
+        if made:
+            self.folder.suggest(made[-1])
+            stem = made[-1].name.removesuffix(" subtomograms")
+            self.output.suggest(free_path(session.path.parent / f"{stem} average.mrc"))
+
+    def job(self, session: Session) -> jobs.Job:
+        """Average the chosen folder."""
+        return jobs.average_job(self.folder.path(), self.output.path(), self.form.values())
+
+
+class PathField(QWidget):
+    """A line for a path, with a button to browse; a suggestion stays until the user types."""
+
+    def __init__(self, caption: str, *, folder: bool) -> None:
+        super().__init__()
+        self._caption, self._folder = caption, folder
+        self.line = QLineEdit()
+        self._suggested = ""
+        browse = QToolButton()
+        browse.setText("…")
+        browse.setToolTip("Browse")
+        browse.clicked.connect(self._browse)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.line)
+        layout.addWidget(browse)
+
+    def suggest(self, path: Path) -> None:
+        """Fill in a path unless the user has typed another."""
+        if self.line.text() == self._suggested:
+            self._suggested = str(path)
+            self.line.setText(self._suggested)
+            self.line.setToolTip(self._suggested)
+
+    def path(self) -> Path:
+        """Return the path.
+
+        Raises
+        ------
+        ParameterError
+            If the line is empty.
+        """
+        if not self.line.text().strip():
+            raise ParameterError(f"{self._caption}: no path is given")
+        return Path(self.line.text().strip()).expanduser()
+
+    def _browse(self) -> None:
+        if self._folder:
+            chosen = QFileDialog.getExistingDirectory(self, self._caption, self.line.text())
+        else:
+            chosen, _ = QFileDialog.getSaveFileName(self, self._caption, self.line.text(), "MRC (*.mrc)")
+        if chosen:
+            self.line.setText(chosen)
+
+
+class CheckList(QListWidget):
+    """A short list of things to tick."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setMaximumHeight(110)
+
+    def offer(self, entries: Sequence[tuple[str, str]], ticked: Callable[[str], bool]) -> None:
+        """Show (text, key) entries, new ones ticked where ``ticked(key)``, known ones as they were."""
+        before = {
+            self.item(row).data(Qt.ItemDataRole.UserRole): self.item(row).checkState()
+            for row in range(self.count())
+        }
+        self.clear()
+        for text, key in entries:
+            item = QListWidgetItem(text, self)
+            item.setData(Qt.ItemDataRole.UserRole, key)
+            fresh = Qt.CheckState.Checked if ticked(key) else Qt.CheckState.Unchecked
+            item.setCheckState(before.get(key, fresh))
+
+    def ticked(self) -> list[str]:
+        """Return the keys of the ticked entries."""
+        items = [self.item(row) for row in range(self.count())]
+        return [i.data(Qt.ItemDataRole.UserRole) for i in items if i.checkState() == Qt.CheckState.Checked]
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, with a number behind its name if it exists."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem} {number}{path.suffix}")
+    return free
+
+
+def _labelled(models: Sequence[Model]) -> list[tuple[str, str]]:
+    several = len({model.tomogram for model in models}) > 1
+    return [(f"{model.name} · {model.tomogram}" if several else model.name, model.uid) for model in models]
+
+
+def _offer(box: QComboBox, entries: Sequence[tuple[str, Any]], prefer: Any = None) -> None:
+    """Fill a combo box, keeping the choice if it is still there."""
+    before = box.currentData()
+    box.blockSignals(True)
+    box.clear()
+    for text, data in entries:
+        box.addItem(text, data)
+    index = box.findData(before if before is not None else prefer)
+    box.setCurrentIndex(max(index, 0) if entries else -1)
+    box.blockSignals(False)
+
+
+PAGES = (BinPage, CropPointsPage, OrientPage, ExtractPage, AveragePage)
