@@ -413,3 +413,22 @@ def test_anyone_can_read_a_project_with_sqlite3(project: Path) -> None:
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
+
+
+def test_a_link_to_a_project_opens_the_project_itself(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "link.tomopick"
+    link.symlink_to(project)
+    with Session.open(link) as session:
+        assert session.path == project
+        assert session.tomogram("ts1").path == tmp_path / "ts1.mrc"
+        with pytest.raises(ProjectError, match="this program has it open already"):
+            Session.open(project)
+
+
+def test_a_user_without_a_name_can_open_a_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert count_of(project) == 3

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -63,7 +63,7 @@ def holder_file(path: Path) -> Path:
 def _holder(path: Path) -> str:
     """Who has the project open, in words."""
     try:
-        note = json.loads(holder_file(path).read_text())
+        note = json.loads(holder_file(path).read_text(encoding="utf-8"))
         if note["host"] == socket.gethostname() and note["pid"] == os.getpid():
             return f"this program has it open already, since {note['since']}"
         return f"{note['user']} on {note['host']} (process {note['pid']}) has it open since {note['since']}"
@@ -71,15 +71,22 @@ def _holder(path: Path) -> str:
         return "another program has it open"
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "somebody"  # in a container, a user may have no name
+
+
 def _note_holder(path: Path) -> None:
     note = {
         "host": socket.gethostname(),
-        "user": getpass.getuser(),
+        "user": _user(),
         "pid": os.getpid(),
         "since": datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"),
     }
     try:
-        holder_file(path).write_text(json.dumps(note) + "\n")
+        holder_file(path).write_text(json.dumps(note) + "\n", encoding="utf-8")
     except OSError as error:
         raise ProjectError(
             f"{path}: its folder cannot be written ({error.strerror}), so edits could not be saved. "
@@ -137,7 +144,8 @@ def _connect(path: Path, *, new: bool = False, read_only: bool = False) -> sqlit
                 schema.migrate(connection)
     except BaseException:
         if held:
-            holder_file(path).unlink(missing_ok=True)
+            with suppress(OSError):
+                holder_file(path).unlink()
         connection.close()
         if made:
             path.unlink(missing_ok=True)
@@ -200,5 +208,6 @@ def release(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
     """Close the project and take the note away that says who holds it."""
     if not read_only:
         # before the lock goes, lest the note of whoever comes next be removed
-        holder_file(path).unlink(missing_ok=True)
+        with suppress(OSError):
+            holder_file(path).unlink()
     connection.close()

@@ -19,6 +19,12 @@ from napari_tomopick.project.records import TomogramStatus
 from napari_tomopick.project.store import Store
 
 
+def _file(path: str | os.PathLike[str]) -> Path:
+    file = Path(os.path.abspath(path))
+    # paths in a project are relative to where it really lies, whichever link it is opened by
+    return file.resolve() if file.is_symlink() else file
+
+
 class Session(ModelEdits, ParticleEdits):
     """An open project: everything a user sees and edits.
 
@@ -49,7 +55,7 @@ class Session(ModelEdits, ParticleEdits):
         ProjectError
             If there is such a file already, or it cannot be written.
         """
-        file = Path(os.path.abspath(path))
+        file = _file(path)
         database.create(file)
         return cls(Store(file))
 
@@ -64,7 +70,7 @@ class Session(ModelEdits, ParticleEdits):
         ProjectError
             If it is missing, open elsewhere, not a project, damaged, or from a newer version.
         """
-        file = Path(os.path.abspath(path))
+        file = _file(path)
         return cls(Store(file, read_only=read_only))
 
     def close(self) -> None:
