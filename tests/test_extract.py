@@ -180,6 +180,15 @@ def test_two_tomograms_by_name(tmp_path, tomogram, volume, particles):
         extract(both, [coarse, tomogram], tmp_path / "none", box_size=16)
 
 
+@pytest.mark.parametrize(("picked_at", "factor"), [(9.996, 1), (20.005, 2), (5.0, 0.5), (15.0, 1.5)])
+def test_rounded_voxel_sizes_are_the_binning_they_come_from(tmp_path, tomogram, picked_at, factor):
+    on_tomogram = np.array([[40.0, 30.0, 20.0]])
+    picked = Particles((on_tomogram + 0.5) / factor - 0.5, voxel_size_angstrom=picked_at)
+    boxes = extract(picked, [tomogram], tmp_path / "boxes", box_size=8)
+    np.testing.assert_allclose(boxes.particles.positions, on_tomogram, atol=1e-9)
+    assert any("taken as a ratio" in m for m in boxes.messages) == (picked_at in (9.996, 20.005))
+
+
 def test_sub_voxel_centring_leaves_no_shift(tmp_path, particles):
     z, y, x = np.indices(SHAPE)
     px, py, pz = particles.positions[0]
@@ -217,6 +226,7 @@ def test_grey_values_in_order(tmp_path, tomogram, volume, particles):
         ({"box_size": 16, "downsample": 0.5}, "no even box"),
         ({"box_size": 16, "normalise": "background", "sphere_radius": 30}, "radius 30"),
         ({"box_size": 64}, "3 skipped"),
+        ({"box_size": 16, "threads": 0}, "threads must be at least 1"),
     ],
 )
 def test_parameters_out_of_range_write_nothing(tmp_path, tomogram, particles, options, message):

@@ -39,6 +39,10 @@ BATCH_BYTES = 2**22
 """Boxes are cut in batches of about this size, so that handing them between threads costs little."""
 
 
+SAME_RATIO = 1e-3
+"""Voxel sizes whose ratio is this close to a whole number are those of binnings of one tomogram."""
+
+
 def extract(
     particles: Particles,
     tomograms: Sequence[Tomogram],
@@ -66,7 +70,8 @@ def extract(
     Parameters
     ----------
     particles : Particles
-        With a known voxel size: positions are rescaled to the tomogram's.
+        With a known voxel size: positions are rescaled to the tomogram's. A ratio within 0.1 % of a whole
+        number (or one over it) is taken to be that binning, since voxel sizes are rounded.
     tomograms : sequence of Tomogram
         Those to cut from, found by name. They may be other ones than those picked on (another binning, a
         denoised one) as long as they show the same volume. A single tomogram serves particles that all bear
@@ -263,13 +268,22 @@ def _on_the_grid_of(
     else:
         unknown = [name for name in picked_on if name not in names]
         if unknown:
-            raise ParameterError(
-                f"particles lie in the tomogram {unknown[0]!r}, which was not given; given are "
-                f"{', '.join(names)}"
-            )
+            where = f"lie in the tomogram {unknown[0]!r}" if unknown[0] else "bear no tomogram's name"
+            raise ParameterError(f"some particles {where}, which was not given; given are {', '.join(names)}")
         which = np.array([names.index(name) for name in particles.tomograms.tolist()], np.int64)
-    on_grid = replace(particles.rescaled(sizes[0]), tomograms=np.array(names)[which])
-    return on_grid, which
+    exact = _voxel_size_as_binned(particles.voxel_size_angstrom, sizes[0])
+    on_grid = replace(particles, voxel_size_angstrom=exact).rescaled(sizes[0])
+    return replace(on_grid, tomograms=np.array(names)[which]), which
+
+
+def _voxel_size_as_binned(picked_at: float, here: float) -> float:
+    """The voxel size the particles were picked at, free of rounding if it is that of a binning.
+
+    A binning is exact where the ratio of two rounded voxel sizes is not: 0.05 % is half a voxel in 1000.
+    """
+    ratio = picked_at / here
+    binning = float(round(ratio)) if ratio > 1 else 1 / round(1 / ratio)
+    return binning * here if abs(ratio / binning - 1) < SAME_RATIO else picked_at
 
 
 def _open(tomogram: Tomogram) -> Any:
@@ -300,6 +314,12 @@ def _messages(
     tomograms: Sequence[Tomogram],
 ) -> tuple[str, ...]:
     messages = []
+    picked_at, here = float(particles.voxel_size_angstrom or 0), tomograms[0].voxel_size_angstrom
+    exact = _voxel_size_as_binned(picked_at, here)
+    if abs(exact / picked_at - 1) > 1e-6:
+        messages.append(
+            f"Voxel sizes of {picked_at:g} and {here:g} Å were taken as a ratio of {exact / here:g}."
+        )
     if skipped:
         messages.append(f"{len(skipped)} skipped, their boxes leave the volume: {_listed(skipped)}.")
     if padded:
@@ -307,8 +327,8 @@ def _messages(
     if lost.mean() > 0.5:
         messages.append(
             f"{lost.sum()} of {len(lost)} positions lie outside the tomogram: are the voxel sizes right? "
-            f"{particles.voxel_size_angstrom:g} Å where they were picked, "
-            f"{tomograms[0].voxel_size_angstrom:g} Å here."
+            f"{picked_at:g} Å where they were picked, "
+            f"{here:g} Å here."
         )
     return tuple(messages)
 
