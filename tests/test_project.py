@@ -227,8 +227,10 @@ def test_what_is_given_out_cannot_be_changed_behind_the_project(session: Session
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     session.add_points(uid, [[5, 5, 5]], [5])
-    with pytest.raises(ValueError, match="read-only"):
-        session.model(uid).points[0] = 0
+    session.remove_particles(key, [2])
+    for array in (session.model(uid).points, session.particles(key).positions, session.particles(key).scores):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
 
 
 # edits of points

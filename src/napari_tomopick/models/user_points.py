@@ -62,7 +62,7 @@ class Model:
     Raises
     ------
     ValueError
-        If shapes disagree or a value is not finite.
+        If shapes disagree, a value is not finite, or a level is not a whole number.
     """
 
     name: str
@@ -80,7 +80,10 @@ class Model:
 
     def __post_init__(self) -> None:
         points = as_positions(self.points)
-        levels = np.zeros(len(points), np.int64) if self.levels is None else np.asarray(self.levels, np.int64)
+        levels = np.zeros(len(points), np.int64) if self.levels is None else np.asarray(self.levels)
+        if levels.dtype.kind not in "iu" and not np.array_equal(levels, np.round(levels)):
+            raise ValueError("levels must be whole numbers: the slices the points were clicked in")
+        levels = levels.astype(np.int64)
         if levels.shape != (len(points),):
             raise ValueError(f"{len(points)} points, but levels of shape {levels.shape}")
         object.__setattr__(self, "type", ModelType(self.type))

@@ -1,4 +1,8 @@
-"""Opening a project file, holding it against a second window, and saying plainly what went wrong."""
+"""Opening a project file, holding it against a second window, and saying plainly what went wrong.
+
+While a project is open, nothing in this program may open its file by other means (to copy it, say): on POSIX
+systems, closing that would release the lock.
+"""
 
 from __future__ import annotations
 

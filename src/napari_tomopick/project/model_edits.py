@@ -89,8 +89,6 @@ class ModelEdits(Editing):
             raise TypeError(f"these are no fields of a model that can be changed: {sorted(unknown)}")
         row = self._model_row(uid)
         before = self._store.model(uid)
-        if "levels" in fields:
-            checks.whole_levels(fields["levels"], len(fields.get("points", before.points)))
         try:
             model = replace(before, **fields)
         except ValueError as error:

@@ -265,12 +265,12 @@ def particles_from(rows: Sequence[Row], set_row: Row) -> tuple[NDArray[np.int64]
         voxel_size_angstrom=voxel_size,
         box_size=box_size,
     )
-    for array in (
-        particles.positions,
-        particles.ids,
-        particles.groups,
-        particles.scores,
-        particles.tomograms,
-    ):
+    return numbers, frozen(particles)
+
+
+def frozen(particles: Particles) -> Particles:
+    """The same particles, whose arrays cannot be written into: they are the session's own."""
+    p = particles
+    for array in (p.positions, p.ids, p.groups, p.scores, p.tomograms):
         array.flags.writeable = False
-    return numbers, particles
+    return p

@@ -267,7 +267,7 @@ class Store:
                     numbers = np.concatenate([numbers, more])
                     particles = concatenate([particles, added], keep_ids=True)
                 order = np.argsort(numbers, kind="stable")
-                self._particles[uid] = numbers[order], particles.select(order)
+                self._particles[uid] = numbers[order], records.frozen(particles.select(order))
 
     # the history
 
