@@ -88,7 +88,7 @@ class OptionForm(QWidget):
 def _form() -> QFormLayout:
     form = QFormLayout()
     form.setContentsMargins(0, 0, 0, 0)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
     return form
 
@@ -129,7 +129,7 @@ def _field(option: Option) -> QWidget:
     line.setClearButtonEnabled(True)
     if option.default not in (None, option.required):
         line.setText(_text(option.default))
-    line.setPlaceholderText("automatic" if option.optional else "")
+    line.setPlaceholderText("not given" if option.optional else "")
     return line
 
 

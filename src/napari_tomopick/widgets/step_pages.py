@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QPlainTextEdit,
+    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -30,6 +32,7 @@ from napari_tomopick.protocols.average import average
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram
 from napari_tomopick.protocols.crop_points import crop_points
 from napari_tomopick.protocols.extract import extract
+from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.orient import orient
 from napari_tomopick.widgets.forms import OptionForm
 
@@ -76,6 +79,40 @@ class StepPage(QWidget):
             If something is missing or makes no sense.
         """
         raise NotImplementedError
+
+
+class ImportPage(StepPage):
+    """Files to tomograms of the project."""
+
+    title = "Import"
+
+    def __init__(self) -> None:
+        super().__init__(
+            import_tomograms, "Add tomograms to the project, with what is known of how they were taken."
+        )
+        self.files = QPlainTextEdit()
+        self.files.setObjectName("import-files")
+        self.files.setPlaceholderText("Files, folders, patterns, .vll lists or .ctlg catalogues, one a line")
+        self.files.setMaximumHeight(84)
+        browse = QPushButton("Browse…")
+        browse.clicked.connect(self._browse)
+        self.inputs.addRow(self.files)
+        self.inputs.addRow(browse)
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Nothing here depends on the project."""
+
+    def job(self, session: Session) -> jobs.Job:
+        """Import the files listed."""
+        sources = [line.strip() for line in self.files.toPlainText().splitlines() if line.strip()]
+        if not sources:
+            raise ParameterError("no file is listed to import")
+        return jobs.import_job(sources, self.form.values())
+
+    def _browse(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Tomograms to import")
+        if paths:
+            self.files.setPlainText("\n".join(paths))
 
 
 class BinPage(StepPage):
@@ -174,6 +211,7 @@ class ExtractPage(StepPage):
         super().__init__(
             extract, "Cut a box around every particle, with a star file and a table beside them."
         )
+        self.form.field("box_size").setValue(32)  # type: ignore[attr-defined]
         self.particles = QComboBox()
         self.particles.setObjectName("extract-particles")
         self.source = QComboBox()
@@ -191,7 +229,7 @@ class ExtractPage(StepPage):
         entries = [(f"{e.name} ({e.count})", e.uid) for e in reversed(session.particle_sets())]
         _offer(self.particles, entries)
         others = [(entry.name, entry.name) for entry in session.tomograms()]
-        _offer(self.source, [("same as picking", None), *others])
+        _offer(self.source, [("same as picking", ""), *others])
         self._suggest_folder()
 
     def _suggest_folder(self) -> None:
@@ -205,11 +243,11 @@ class ExtractPage(StepPage):
         if uid is None:
             raise ParameterError("there are no particles yet: make crop points or orient points first")
         picked_on = next(entry for entry in session.particle_sets() if entry.uid == uid).tomograms
-        if other is not None and len(picked_on) > 1:
+        if other and len(picked_on) > 1:
             raise ParameterError(
                 f"these particles lie in {len(picked_on)} tomograms, so they cannot all be cut from {other}"
             )
-        source = {} if other is None else dict.fromkeys(picked_on, other)
+        source = {} if not other else dict.fromkeys(picked_on, other)
         return jobs.extract_job(session, uid, self.folder.path(), self.form.values(), from_tomograms=source)
 
 
@@ -336,4 +374,4 @@ def _offer(box: QComboBox, entries: Sequence[tuple[str, Any]], prefer: Any = Non
     box.blockSignals(False)
 
 
-PAGES = (BinPage, CropPointsPage, OrientPage, ExtractPage, AveragePage)
+PAGES = (ImportPage, BinPage, CropPointsPage, OrientPage, ExtractPage, AveragePage)

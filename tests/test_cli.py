@@ -1,0 +1,267 @@
+"""The command line, as a user types it, on a small synthetic tomogram."""
+
+import json
+import sys
+
+import mrcfile
+import numpy as np
+import pytest
+
+from napari_tomopick import cli
+from napari_tomopick.io.models import write_models
+from napari_tomopick.io.particles import read_particles, write_particles
+from napari_tomopick.io.volumes import write_mrc
+from napari_tomopick.models.user_points import ModelType
+from napari_tomopick.project import Session
+from napari_tomopick.samples import membrane_tomogram
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return membrane_tomogram(size=(144, 128, 64), crowns=6, ribosomes=4)
+
+
+@pytest.fixture
+def folder(tmp_path, sample, monkeypatch):
+    write_mrc(tmp_path / "synthetic.mrc", sample.volume, sample.voxel_size_angstrom)
+    models = sample.user_points()
+    write_models(tmp_path / "models.json", models)
+    write_models(tmp_path / "crowns.json", [m for m in models if m.type is ModelType.GENERAL])
+    write_models(tmp_path / "membrane.json", [m for m in models if m.type is ModelType.SURFACE])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(command, *words, fails=None):
+        monkeypatch.setattr(sys, "argv", ["napari-tomopick", command, *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert (ended.value.code or 0) == (0 if fails is None else 1), err
+        if fails is not None:
+            assert fails in " ".join(err.split())
+        return out
+
+    return call
+
+
+def test_the_directional_workflow_on_plain_files(folder, run, sample):
+    out = run("crop-points", "membrane.json", "--tomogram", "synthetic.mrc", "-o", "membrane.star")
+    assert "outer membrane: " in out
+    assert "mean 10" in out
+    crop = read_particles(folder / "membrane.star")
+    assert np.abs(sample.membrane.distance(crop.positions)).mean() < 1.0
+    assert (crop.directions() @ [-1, 0, 0] > 0.5).all()
+
+    out = run("orient", "crowns.json", "membrane.json", "--tomogram", "synthetic.mrc", "-o", "crowns.csv")
+    assert "6 particles oriented" in out
+    crowns = read_particles(folder / "crowns.csv")
+    assert crowns.table["tomopickDistance"].notna().all()
+    cosines = np.sum(crowns.directions() * sample.crowns.directions(), axis=1)
+    assert np.degrees(np.arccos(cosines)).max() < 12
+
+    run(
+        "extract",
+        "synthetic.mrc",
+        "crowns.csv",
+        "--box",
+        24,
+        "--invert",
+        "--tilt-range",
+        -60,
+        60,
+        "-o",
+        "boxes",
+    )
+    assert len(list((folder / "boxes").glob("particle_*.mrc"))) > 0
+    assert "weighted" in run("average", "boxes", "-o", "average.mrc", "--missing-wedge")
+    with mrcfile.open(folder / "average.mrc") as mrc:
+        assert mrc.data.shape == (24, 24, 24)
+        assert mrc.voxel_size.x == pytest.approx(10.0)
+    assert (folder / "average.png").exists()
+
+
+def test_the_same_in_a_project_which_remembers_how(folder, run):
+    run("import", "synthetic.mrc", "--project", "p.tomopick", "--tilt-range", -60, 60, "--contrast", "dark")
+    with Session.open(folder / "p.tomopick") as session:
+        tomogram = session.tomogram("synthetic")
+        assert tomogram.acquisition.tilt_range_degrees == (-60, 60)
+        assert tomogram.particles_are_dark
+        from napari_tomopick.io.models import read_models
+
+        for model in read_models(folder / "models.json"):
+            session.add_model(model)
+    run("crop-points", "p.tomopick", "--model", "outer membrane", "--cropping", 12, "-o", "out.tbl")
+    run("orient", "p.tomopick", "--points", "crowns", "--surface", "outer membrane")
+    run("extract", "p.tomopick", "crowns oriented", "--box", 16, "-o", "boxes")
+    run("average", "boxes", "-o", "average.mrc", "--project", "p.tomopick")
+    run("bin", "p.tomopick", "binned", "--factor", 2)
+    run("convert", "p.tomopick", "crowns.mod", "--particles", "crowns oriented")
+    assert len(read_particles(folder / "out.tbl")) > 20
+    with Session.open(folder / "p.tomopick") as session:
+        sets = {entry.name: entry for entry in session.particle_sets()}
+        assert set(sets) == {"outer membrane crop points", "crowns oriented"}
+        step = sets["outer membrane crop points"].step
+        assert (step.name, step.seed) == ("crop-points", 0)
+        assert step.parameters["cropping"] == 12
+        assert step.parameters["mesh_parameter"] == 5.0
+        assert [result.kind for result in session.results()] == ["subtomograms", "average"]
+        binned = session.tomogram("synthetic_bin2")
+        assert (binned.source, binned.binning, binned.voxel_size_angstrom) == ("synthetic", 2, 20.0)
+        session.undo()
+        assert [entry.name for entry in session.tomograms()] == ["synthetic"]
+
+
+def test_crop_points_picked_at_another_binning_are_in_voxels_of_the_tomogram(folder, run):
+    run("bin", "synthetic.mrc", "half.mrc", "--factor", 2)
+    run("crop-points", "membrane.json", "--tomogram", "synthetic.mrc", "-o", "full.csv")
+    run("crop-points", "membrane.json", "--tomogram", "half.mrc", "-o", "half.csv")
+    full, half = read_particles(folder / "full.csv"), read_particles(folder / "half.csv")
+    np.testing.assert_allclose(full.positions, (half.positions + 0.5) * 2 - 0.5, atol=1e-4)
+
+
+def test_every_suffix_keeps_positions(folder, run, sample):
+    write_particles(folder / "in.csv", sample.crowns)
+    for suffix in (".star", ".tbl", ".mod"):
+        run("convert", "in.csv", f"out{suffix}", "--tomogram", "synthetic.mrc")
+        run("convert", f"out{suffix}", f"back{suffix}.csv", "--tomogram", "synthetic.mrc")
+        back = read_particles(folder / f"back{suffix}.csv")
+        np.testing.assert_allclose(back.positions, sample.crowns.positions, atol=1e-4)
+
+
+def test_info_tells_what_a_file_holds(folder, run):
+    out = run("info", "synthetic.mrc")
+    assert "144 x 128 x 64 (x, y, z)" in out
+    assert "10 Å" in out
+    assert "64 points in 8 levels, side marker set" in run("info", "models.json")
+
+
+def test_help_names_every_option(run):
+    out = run("crop-points", "--help")
+    for option in (
+        "--mesh-parameter",
+        "--max-triangles",
+        "--subdivision",
+        "--cropping",
+        "--seed",
+        "--tomogram",
+    ):
+        assert option in out
+
+
+def _without_marker(folder):
+    content = json.loads((folder / "membrane.json").read_text())
+    content["models"][0].pop("marker")
+    (folder / "membrane.json").write_text(json.dumps(content))
+
+
+def _one_point(folder):
+    content = json.loads((folder / "membrane.json").read_text())
+    content["models"][0]["points"] = content["models"][0]["points"][:1]
+    (folder / "membrane.json").write_text(json.dumps(content))
+
+
+def _no_points(folder):
+    content = json.loads((folder / "membrane.json").read_text())
+    content["models"][0]["points"] = []
+    (folder / "membrane.json").write_text(json.dumps(content))
+
+
+def _marker_on_membrane(folder):
+    content = json.loads((folder / "membrane.json").read_text())
+    point = content["models"][0]["points"][30]
+    content["models"][0]["marker"] = [point["x"], point["y"], point["z"]]
+    (folder / "membrane.json").write_text(json.dumps(content))
+
+
+def _far_point(folder):
+    content = json.loads((folder / "membrane.json").read_text())
+    content["models"][0]["points"][3]["x"] = 1e4
+    (folder / "membrane.json").write_text(json.dumps(content))
+
+
+def _truncated(folder):
+    whole = (folder / "synthetic.mrc").read_bytes()
+    (folder / "synthetic.mrc").write_bytes(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_without_marker, "side marker"),
+        (_one_point, "surface"),
+        (_no_points, "has no points"),
+        (_marker_on_membrane, "marker"),
+        (_far_point, "point 4 at (10000"),
+        (_truncated, "bytes"),
+    ],
+)
+def test_what_cannot_give_crop_points_is_refused_and_nothing_written(folder, run, spoil, message):
+    spoil(folder)
+    before = sorted(folder.iterdir())
+    run("crop-points", "membrane.json", "--tomogram", "synthetic.mrc", "-o", "out.star", fails=message)
+    assert sorted(folder.iterdir()) == before
+
+
+def _with_nan(folder, sample):
+    volume = sample.volume.copy()
+    x, y, z = np.rint(sample.crowns.positions[0]).astype(int)
+    volume[z, y, x] = np.nan
+    write_mrc(folder / "synthetic.mrc", volume, sample.voxel_size_angstrom)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--box", "31"], "even"),
+        (["--box", "32", "--downsample", "1.7"], "even"),
+        (["--box", "16", "-o", "missing/boxes"], "missing"),
+        (["--box", "1000"], "volume"),
+    ],
+)
+def test_what_cannot_be_extracted_is_refused_and_nothing_written(folder, run, sample, words, message):
+    write_particles(folder / "in.csv", sample.crowns)
+    before = sorted(folder.iterdir())
+    run("extract", "synthetic.mrc", "in.csv", "-o", "boxes", *words, fails=message)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_voxels_that_are_not_numbers_are_refused(folder, run, sample):
+    write_particles(folder / "in.csv", sample.crowns)
+    _with_nan(folder, sample)
+    run("extract", "synthetic.mrc", "in.csv", "--box", 16, "-o", "boxes", fails="NaN")
+    assert not (folder / "boxes").exists()
+
+
+def test_a_voxel_size_that_contradicts_the_header_is_refused(folder, run):
+    run("import", "synthetic.mrc", "--project", "p.tomopick", "--voxel-size", 4, fails="voxel size")
+    assert not (folder / "p.tomopick").exists()
+
+
+@pytest.mark.parametrize("words", [["nothing.mrc"], ["nothing_*.mrc"]])
+def test_a_missing_file_is_named(folder, run, words):
+    run("import", *words, "--project", "p.tomopick", fails="nothing")
+    assert not (folder / "p.tomopick").exists()
+
+
+def test_a_project_open_elsewhere_is_refused(folder, run):
+    with Session.create(folder / "p.tomopick"):
+        run("import", "synthetic.mrc", "--project", "p.tomopick", fails="p.tomopick")
+
+
+def test_an_unknown_model_names_those_there_are(folder, run):
+    run("import", "synthetic.mrc", "--project", "p.tomopick")
+    run("crop-points", "p.tomopick", "--model", "vesicel", fails="no model called 'vesicel'")
+
+
+def test_oriented_particles_do_not_fit_a_model_file(folder, run, sample):
+    write_particles(folder / "in.csv", sample.crowns)
+    run("convert", "in.csv", "out.json", fails="oriented")
+    assert not (folder / "out.json").exists()
+
+
+def test_the_doctor_reports(run, monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert "napari-tomopick" in run("doctor")
