@@ -108,6 +108,22 @@ def test_star_and_table_give_box_centre_and_shift(tmp_path, tomogram, particles)
         np.testing.assert_allclose(read.positions, particles.positions, atol=1e-6)
 
 
+def test_tables_of_downsampled_boxes(tmp_path, tomogram, particles):
+    boxes = extract(particles, [tomogram], tmp_path / "boxes", box_size=16, downsample=2)
+    for name in ("particles.star", "particles.tbl"):
+        read = read_particles(tmp_path / "boxes" / name, tomograms=[tomogram])
+        np.testing.assert_allclose(read.rescaled(10.0).positions, particles.positions, atol=1e-6)
+    # Dynamo's shift is one within the box
+    table = np.loadtxt(tmp_path / "boxes/particles.tbl")
+    np.testing.assert_allclose(table[:, 3:6], boxes.shifts(), atol=1e-6)
+    assert table[0, 35] == 20
+    import starfile
+
+    optics = starfile.read(tmp_path / "boxes/particles.star", always_dict=True)["optics"]
+    columns = ["rlnTomoTiltSeriesPixelSize", "rlnImagePixelSize", "rlnImageSize", "rlnImageDimensionality"]
+    assert optics.loc[0, columns].tolist() == [10, 20, 8, 3]
+
+
 def test_a_stack_holds_the_same_boxes(tmp_path, tomogram, particles):
     single = extract(particles, [tomogram], tmp_path / "single", box_size=16)
     stack = extract(particles, [tomogram], tmp_path / "stack", box_size=16, stack=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -193,7 +193,8 @@ def write_description(boxes: Subtomograms, tomograms: Sequence[Tomogram] = ()) -
 
     Image names are relative to the folder, so that it can be moved as a whole. The coordinates in star and
     table are those of the box centres, and the particles lie off them by RELION's origin and Dynamo's shift:
-    what these programs expect of boxes that are cut already.
+    what these programs expect of boxes that are cut already. The table counts in voxels of the boxes, as
+    Dynamo has only one voxel size; the star in those of the tomogram.
 
     Parameters
     ----------
@@ -202,14 +203,8 @@ def write_description(boxes: Subtomograms, tomograms: Sequence[Tomogram] = ()) -
         Those the particles lie in, for what the formats tell of them.
     """
     particles = boxes.particles
-    names = [
-        f"{row + 1:06d}@{STACK}" if boxes.stack else file_name(particle_id)
-        for row, particle_id in enumerate(particles.ids.tolist())
-    ]
-    # names of an earlier extraction, which came with the particles, are replaced
-    write_particles(boxes.folder / PARTICLES, particles.with_columns(rlnImageName=names), tomograms=tomograms)
-    write_particles(boxes.folder / TABLE, particles, tomograms=tomograms)
-    _refer_to_box_centres(boxes)
+    _write_star(boxes, tomograms)
+    _write_table(boxes, tomograms)
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -236,23 +231,41 @@ def write_description(boxes: Subtomograms, tomograms: Sequence[Tomogram] = ()) -
     (boxes.folder / MARKER).write_text(text, encoding="utf-8")
 
 
-def _refer_to_box_centres(boxes: Subtomograms) -> None:
-    """Split the positions in star and table into box centre and what is left."""
-    left = boxes.particles.positions - boxes.box_centres
-    blocks = star.read_blocks(boxes.folder / PARTICLES)
+def _write_star(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
+    path = boxes.folder / PARTICLES
+    particles = boxes.particles
+    names = [
+        f"{row + 1:06d}@{STACK}" if boxes.stack else file_name(particle_id)
+        for row, particle_id in enumerate(particles.ids.tolist())
+    ]
+    # names of an earlier extraction, which came with the particles, are replaced
+    write_particles(path, particles.with_columns(rlnImageName=names), tomograms=tomograms)
+    blocks = star.read_blocks(path)
+    left = particles.positions - boxes.box_centres
+    size = float(particles.voxel_size_angstrom or boxes.voxel_size_angstrom)
     for axis, letter in enumerate("XYZ"):
         # RELION: the particle is at the coordinate minus the origin
         blocks["particles"][f"rlnCoordinate{letter}"] = boxes.box_centres[:, axis]
-        origin = -left[:, axis] * float(boxes.particles.voxel_size_angstrom or 0)
-        blocks["particles"][f"rlnOrigin{letter}Angst"] = origin + 0.0  # no minus zero
-    star.write_blocks(boxes.folder / PARTICLES, blocks)
-    rows = [line.split() for line in (boxes.folder / TABLE).read_text(encoding="utf-8").splitlines()]
-    for row, shift, centre in zip(rows, left, boxes.box_centres + 1.0, strict=True):
+        blocks["particles"][f"rlnOrigin{letter}Angst"] = 0.0 - left[:, axis] * size
+    blocks["optics"]["rlnImageDimensionality"] = 3
+    blocks["optics"]["rlnImageSize"] = boxes.box_size
+    blocks["optics"]["rlnImagePixelSize"] = boxes.voxel_size_angstrom
+    star.write_blocks(path, blocks)
+
+
+def _write_table(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
+    path = boxes.folder / TABLE
+    particles = boxes.particles.rescaled(boxes.voxel_size_angstrom)
+    centres = (
+        replace(boxes.particles, positions=boxes.box_centres).rescaled(boxes.voxel_size_angstrom).positions
+    )
+    write_particles(path, particles, tomograms=tomograms)
+    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    for row, shift, centre in zip(rows, particles.positions - centres, centres + 1.0, strict=True):
         # Dynamo: the particle is at the coordinate (1-based) plus the shift
         row[3:6] = [f"{value:.10g}" for value in shift]
         row[23:26] = [f"{value:.10g}" for value in centre]
-    text = "".join(" ".join(row) + "\n" for row in rows)
-    (boxes.folder / TABLE).write_text(text, encoding="utf-8")
+    path.write_text("".join(" ".join(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def read_subtomograms(folder: Path) -> Subtomograms:
