@@ -13,9 +13,11 @@ from napari_tomopick.geometry.meshes import Mesh, geodesic_sphere
 
 Array = NDArray[np.float64]
 
-# Pull towards a sphere, in voxels of misfit per unit of logarithmic elongation. Nothing where the points cover
+# Pull towards a sphere, in voxels of misfit per unit of logarithmic elongation. It is nothing where points cover
 # the vesicle; where they are three slices near its equator, it keeps the unseen axis from running away.
 _ROUNDNESS = 0.5
+# Fine enough for areas.
+_SPHERE = geodesic_sphere(8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,29 +37,31 @@ class Ellipsoid:
 
     def semi_axes(self) -> Array:
         """The three semi-axes in voxels, longest first."""
-        return np.linalg.eigvalsh(self.shape)[::-1]
+        return np.asarray(np.linalg.eigvalsh(self.shape)[::-1])
 
     def _at(self, w: Array) -> tuple[Array, Array]:
         normals = w @ np.linalg.inv(self.shape)
         return self.centre + w @ self.shape, normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
-    def mesh(self, edge: float, max_triangles: int, subdivision: int) -> Mesh:
+    def mesh(self, edge: float, max_triangles: int, subdivision: int) -> tuple[Mesh, bool]:
         """Triangles of about this edge length, halved ``subdivision`` times, seen from outside.
 
         If they were more than ``max_triangles``, the edges are made as much longer as it takes.
+
+        Returns
+        -------
+        mesh : Mesh
+        limited : bool
+            Whether the edges had to be made longer.
         """
         # an equilateral triangulation of the area with this edge; an icosahedron has 20 triangles
-        wanted = self.area() / (math.sqrt(3) / 4 * edge**2)
-        wanted = min(wanted, max_triangles / 4**subdivision)
-        frequency = max(1, math.floor(math.sqrt(wanted / 20)))
-        sphere = geodesic_sphere(frequency << subdivision)
+        area = Mesh(self.centre + _SPHERE.vertices @ self.shape, _SPHERE.faces).area()
+        wanted = max(1, round(math.sqrt(area / (math.sqrt(3) / 4 * edge**2) / 20)))
+        halvings = min(subdivision, int(math.log(max(max_triangles / 20, 1), 4)))
+        allowed = max(1, math.floor(math.sqrt(max_triangles / 20 / 4**halvings)))
+        sphere = geodesic_sphere(min(wanted, allowed) << halvings)
         vertices, normals = self._at(sphere.vertices)
-        return Mesh(vertices, sphere.faces, normals)
-
-    def area(self) -> float:
-        """Area in square voxels."""
-        sphere = geodesic_sphere(8)
-        return Mesh(self.centre + sphere.vertices @ self.shape, sphere.faces).area()
+        return Mesh(vertices, sphere.faces, normals), wanted > allowed or halvings < subdivision
 
     def samples(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Random positions, evenly over the area, and the outward unit normals there, ``(n, 3)`` each."""

@@ -1,9 +1,10 @@
-"""Filaments: a smooth backbone through clicks, a frame that does not turn about it, and subunits around it."""
+"""Filaments: a smooth backbone, a frame that does not turn about it, and subunits on and around it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Backbone:
         tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
         frame = orientations.from_directions(tangents[:1])[0]
         quaternions = [frame.as_quat()]
-        for a, b in zip(tangents[:-1], tangents[1:], strict=True):
+        for a, b in pairwise(tangents):
             axis = np.cross(a, b)
             sine = np.linalg.norm(axis)
             if sine > 1e-12:

@@ -44,7 +44,7 @@ class Mesh:
         return float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1).mean())
 
     def normals(self) -> Array:
-        """Unit normals at the vertices, ``(n, 3)``: those of the smooth surface, else means over triangles."""
+        """Unit normals at the vertices, ``(n, 3)``: of the smooth surface, else means over triangles."""
         if self.vertex_normals is not None:
             return self.vertex_normals
         normals = np.zeros_like(self.vertices)

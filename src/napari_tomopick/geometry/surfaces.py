@@ -48,7 +48,7 @@ class TracedSurface:
         return self.spline.u.closed
 
     def parameters(self, st: Array) -> Array:
-        """Spline parameters ``(n, 2)`` at places ``(n, 2)`` of the unit square (Coons patch over the edges)."""
+        """Spline parameters ``(n, 2)`` at places ``(n, 2)`` of the unit square (a Coons patch)."""
         s, t = st[:, :1], st[:, 1:]
         left, right = _follow(self.left, st[:, 1]), _follow(self.right, st[:, 1])
         first, last = _follow(self.first, st[:, 0]), _follow(self.last, st[:, 0])
@@ -72,25 +72,32 @@ class TracedSurface:
         along_t = np.linalg.norm(np.diff(p, axis=1), axis=-1).sum(axis=1).mean()
         return float(along_s), float(along_t)
 
-    def mesh(self, edge: float, max_triangles: int, subdivision: int) -> Mesh:
+    def mesh(self, edge: float, max_triangles: int, subdivision: int) -> tuple[Mesh, bool]:
         """Triangles of about this edge length, halved ``subdivision`` times, on the surface itself.
 
         If they were more than ``max_triangles``, the edges are made as much longer as it takes.
+
+        Returns
+        -------
+        mesh : Mesh
+        limited : bool
+            Whether the edges had to be made longer.
         """
         length_s, length_t = self.size()
-        least = 3 if self.closed else 1
+        least, wanted, halvings = 3 if self.closed else 1, edge, subdivision
         while True:
             n_s, n_t = max(least, math.ceil(length_s / edge)), max(1, math.ceil(length_t / edge))
-            if 2 * n_s * n_t * 4**subdivision <= max_triangles or (n_s, n_t) == (least, 1):
+            if 2 * n_s * n_t * 4**halvings <= max_triangles:
                 break
+            if (n_s, n_t) == (least, 1):
+                halvings -= 1
             edge *= 1.02
-        n_s, n_t = n_s << subdivision, n_t << subdivision
+        n_s, n_t = n_s << halvings, n_t << halvings
         uv = self.grid(n_s, n_t)
-        if self.closed:
-            uv = uv[:-1]
-        flat = uv.reshape(-1, 2)
+        flat = (uv[:-1] if self.closed else uv).reshape(-1, 2)
         faces = grid_faces(n_s, n_t, closed=self.closed)
-        return Mesh(self.spline.positions(flat), faces, self.spline.normals(flat))
+        mesh = Mesh(self.spline.positions(flat), faces, self.spline.normals(flat))
+        return mesh, edge > wanted
 
     def samples(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Random positions, evenly over the traced area, and the unit normals there, ``(n, 3)`` each."""
@@ -103,10 +110,6 @@ class TracedSurface:
         uv = self.parameters(st)
         return self.spline.positions(uv), self.spline.normals(uv)
 
-    def area(self) -> float:
-        """Traced area in square voxels."""
-        return self.mesh(max(self.size()) / 40, 10**6, 0).area()
-
 
 def _follow(edge: Array, at: Array) -> Array:
     return np.column_stack([np.interp(at, edge[:, 0], edge[:, k]) for k in (1, 2)])
@@ -116,8 +119,8 @@ def fit_surface(curves: Sequence[Array], *, closed: bool | None = None) -> Trace
     """The smooth surface through levels traced in slices.
 
     All clicks are fitted at once. Their parameters start from arc length, or from the plane the clicks lie
-    nearest to, and are improved by projecting the clicks onto the surface. Of these starts and of two orders
-    of the penalty, the one that best predicts left-out levels and left-out stretches across the levels is taken.
+    nearest to, and are improved by projecting the clicks onto the surface. Of these starts the one that best
+    predicts left-out levels and left-out stretches across the levels is taken.
 
     Parameters
     ----------
@@ -143,40 +146,59 @@ def fit_surface(curves: Sequence[Array], *, closed: bool | None = None) -> Trace
     counts = [len(curve) for curve in levels.curves]
     # a parabola each way needs three clicks each way
     orders = (2, 3) if len(counts) >= 3 and sorted(counts)[-3] >= 3 else (2,)
-    fits = [_fit(start, order) for start in starts for order in orders]
+    fits = [_fit(start, orders) for start in starts]
     spline, uv, _ = min(fits, key=lambda fit: fit[2])
     spline = TensorSpline(spline.u, spline.v, spline.coefficients + centre)
     return _traced(spline, np.split(uv, np.cumsum(counts)[:-1]))
 
 
-def _fit(levels: Levels, order: int) -> tuple[TensorSpline, Array, float]:
-    """The surface, the parameters of the points on it, and the squared error at left-out points."""
+def _fit(levels: Levels, orders: Sequence[int]) -> tuple[TensorSpline, Array, float]:
+    """The surface, the parameters of the points on it, and the squared error at left-out points.
+
+    Fits with the penalties of several orders share axes and parameters; they are averaged with weights that
+    fall with the square of their error, which is better than either wherever neither is clearly right.
+    """
     points, uv = np.concatenate(levels.curves), np.concatenate(levels.parameters)
     longest, count = max(len(curve) for curve in levels.curves), len(levels.curves)
     modes = (min(longest + 3, _MAX_MODES), min(count + 3, _MAX_MODES))
-    for i in range(_ROUNDS + 1):
-        if i:
-            uv = spline.nearest(points, start=uv)
+    lengths: dict[int, Array | None] = dict.fromkeys(orders)
+    i = 0
+    while True:
         low, high = uv.min(axis=0), uv.max(axis=0)
         if levels.closed:
             u = Axis(0.0, levels.perimeter, min(max(2 * longest, 8), _MAX_INTERVALS), closed=True)
         else:
             u = Axis(low[0] - 1e-3, high[0] + 1e-3, min(2 * longest, _MAX_INTERVALS))
         v = Axis(low[1] - 1e-3, high[1] + 1e-3, min(2 * count, _MAX_INTERVALS))
-        smoother = Smoother(u, v, order, modes)
-        smoother.set_data(uv, points)
-        if i == 0:
-            lengths = smoother.best_lengths()
-        elif i in (1, _ROUNDS):
-            lengths = smoother.best_lengths(lengths)
-        spline, hat = smoother.solve(lengths)
-    residuals, normals = points - spline.positions(uv), spline.normals(uv)
+        fits = []
+        for order in orders:
+            smoother = Smoother(u, v, order, modes)
+            smoother.set_data(uv, points)
+            best = lengths[order]
+            if best is None or i in (1, _ROUNDS):
+                best = lengths[order] = smoother.best_lengths(best)
+            spline, hat = smoother.solve(best)
+            fits.append((spline, hat, _error(levels, uv, points, spline, hat)))
+        weights = np.array([1.0 / max(error, 1e-9) ** 2 for _, _, error in fits])
+        weights /= weights.sum()
+        control = sum(w * spline.coefficients for w, (spline, _, _) in zip(weights, fits, strict=True))
+        hat = sum(w * hat for w, (_, hat, _) in zip(weights, fits, strict=True))
+        spline = TensorSpline(u, v, control)
+        if i == _ROUNDS:
+            return spline, spline.nearest(points, start=uv), _error(levels, uv, points, spline, hat)
+        uv = spline.nearest(points, start=uv)
+        i += 1
+
+
+def _error(levels: Levels, uv: Array, points: Array, spline: TensorSpline, hat: Array) -> float:
+    """Squared distance to the surface of points it did not see, in square voxels."""
+    residuals, normals = points - hat @ points, spline.normals(uv)
     error = 0.0
     for blocks in _blocks(levels, uv):
         if blocks:
             left_out = left_out_residuals(hat, residuals, blocks)
             error += float(((left_out * normals[np.concatenate(blocks)]).sum(axis=1) ** 2).mean())
-    return spline, spline.nearest(points, start=uv), error
+    return error
 
 
 def _blocks(levels: Levels, uv: Array) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
@@ -220,10 +242,9 @@ def _traced(spline: TensorSpline, levels: list[Array]) -> TracedSurface:
         rows = np.vstack([[0.0, 0.0, seam], rows, [period, period, seam]])
         rows[:, 0] /= period
         edges.append(rows)
-    sides = []
-    for u in (0.0, period):
-        sides.append(np.array([[0.0, u, edges[0][0, 2]], [1.0, u, edges[1][0, 2]]]))
-    return TracedSurface(spline, sides[0], sides[1], edges[0], edges[1])
+    # the seam joins the two edges straight; where it runs makes no difference to the surface
+    left, right = (np.array([[0.0, u, edges[0][0, 2]], [1.0, u, edges[1][0, 2]]]) for u in (0.0, period))
+    return TracedSurface(spline, left, right, edges[0], edges[1])
 
 
 def _edge(uv: Array) -> Array:

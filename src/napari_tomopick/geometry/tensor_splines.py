@@ -136,7 +136,7 @@ class TensorSpline:
         return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-300)
 
     def nearest(self, points: Array, *, start: Array | None = None, steps: int = 8) -> Array:
-        """Parameters ``(n, 2)`` of the foot points: Gauss-Newton from the nearest point of a grid, or ``start``.
+        """Parameters ``(n, 2)`` of the foot points, by Gauss-Newton from the nearest of a grid, or ``start``.
 
         Foot points may lie beyond an open edge, where the surface is continued straight.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -88,15 +89,15 @@ def crop_points(
 
     - *surface*: equally spaced on the smooth surface through the levels, within what was traced; the
       particles' z axes are the normals, which point away from the side marker.
-    - *vesicle*, *ellipsoidal_vesicle*: the same on the sphere or ellipsoid (lying in any direction) fitted to
-      the points; outwards, or away from the side marker if there is one.
-    - *marked_ellipsoidal_vesicle*: the same, but none within ``exclusion_radius`` of the marker, which marks a
-      place on the vesicle (its neck, say) and not a side.
+    - *vesicle*, *ellipsoidal_vesicle*: the same on the sphere or ellipsoid (lying in any direction) fitted
+      to the points; outwards, or away from the side marker if there is one.
+    - *marked_ellipsoidal_vesicle*: the same, but none within ``exclusion_radius`` of the marker, which marks
+      a place on the vesicle (its neck, say) and not a side.
     - *filament*: on the smooth backbone every ``dz``, z along it in the direction of clicking.
     - *filament_torsion*: the same, each turned about z by ``dphi_degrees`` with respect to the one before.
     - *filament_helix*: every ``dz`` along the backbone, at ``radius`` from it, each ``dphi_degrees`` further
       round; z radially outward, x along the filament.
-    - *filament_rings*: rings every ``ring_separation``, of ``subunits_per_ring`` at ``radius``; axes likewise.
+    - *filament_rings*: rings every ``ring_separation``, of ``subunits_per_ring`` at ``radius``; axes so too.
     - *dipole*: points are centre, north, centre, north, ...; a particle at each centre, z towards its north.
     - *general*: the points as they are, without orientation.
 
@@ -108,7 +109,7 @@ def crop_points(
     max_triangles : int
         Limit for that mesh; if need be its edges are made longer, which is reported.
     subdivision : int
-        How many times the edges of that mesh are halved (four times the triangles each) on the surface itself.
+        How many times the edges of that mesh are halved on the surface itself (4 times the triangles each).
     cropping : float
         Distance of neighbouring crop points in voxels, on average.
     seed : int
@@ -118,8 +119,8 @@ def crop_points(
     closed : bool, optional
         Whether the levels are rings around a vesicle. Default: found from the clicks.
     center, radius : optional
-        Geometry of a vesicle in voxels (radii along x, y, z where three), instead of fitting it. For filaments,
-        the radius at which subunits sit.
+        Geometry of a vesicle in voxels (radii along x, y, z where three), instead of fitting it. For
+        filaments, the radius at which subunits sit.
     exclusion_radius, dz, ring_separation : float
         In voxels.
     dphi_degrees : float
@@ -132,7 +133,7 @@ def crop_points(
     ParameterError
         If a parameter is outside the range in which it means anything.
     """
-    check_points(model, shape)
+    _check_points(model, shape, given=center is not None and radius is not None)
     for name, value in {
         "mesh_parameter": mesh_parameter,
         "cropping": cropping,
@@ -185,15 +186,13 @@ def model_mesh(
     radius: float | tuple[float, float, float] | None = None,
 ) -> Mesh:
     """The depiction mesh of a surface or vesicle; parameters and errors as of `crop_points`."""
-    check_points(model, None)
+    _check_points(model, None, given=center is not None and radius is not None)
     _positive("mesh_parameter", mesh_parameter)
     surface = surface_of(model, closed=closed, center=center, radius=radius)
     return _mesh(surface, mesh_parameter, max_triangles, subdivision)[0]
 
 
-def check_points(model: Model, shape: tuple[int, int, int] | None) -> None:
-    """Raise a `ModelError` if a model is empty or has user points outside the tomogram, naming them."""
-    given = "center" in model.parameters and "radius" in model.parameters
+def _check_points(model: Model, shape: tuple[int, int, int] | None, *, given: bool) -> None:
     if not len(model) and not given:
         raise ModelError(f"model {model.name!r} has no points")
     if shape is None or not len(model):
@@ -205,8 +204,8 @@ def check_points(model: Model, shape: tuple[int, int, int] | None) -> None:
         )
         more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
         raise ModelError(
-            f"points of model {model.name!r} lie outside the tomogram of {shape[2]} x {shape[1]} x {shape[0]} "
-            f"voxels (x, y, z): {named}{more}. Was it picked on another binning?"
+            f"points of model {model.name!r} lie outside the tomogram of {shape[2]} x {shape[1]} x "
+            f"{shape[0]} voxels (x, y, z): {named}{more}. Was it picked on another binning?"
         )
 
 
@@ -230,7 +229,8 @@ def _on_surface(surface: SidedSurface, area: float, cropping: float, seed: int) 
     wanted = area / cropping**2
     if wanted > 200_000:
         raise ParameterError(
-            f"a spacing of {cropping:g} voxels would give about {wanted:.0f} crop points; make cropping larger"
+            f"a spacing of {cropping:g} voxels would give about {wanted:.0f} crop points; make cropping "
+            "larger"
         )
     per_point = sampling.CANDIDATES_PER_POINT if wanted < 2000 else sampling.CANDIDATES_PER_POINT // 3
     candidates = surface.samples(max(2000, int(wanted * per_point)), np.random.default_rng(seed))
@@ -244,7 +244,7 @@ def _turned_to_marker(positions: Array, rotations: Rotation, marker: Array) -> t
     if towards.mean() < 0.25:
         return ()
     return (
-        f"{int(towards.sum())} of {len(positions)} normals have the side marker before them, because the membrane "
+        f"{int(towards.sum())} of {len(positions)} normals have the side marker before them, as the membrane "
         "bends: check that they point to the outer side",
     )
 
@@ -254,15 +254,16 @@ def _away_from_mark(
 ) -> tuple[Array, Rotation]:
     if model.marker is None:
         raise ModelError(
-            f"marked vesicle {model.name!r} has no marker: put the cursor on the marked place and press Shift+C."
+            f"marked vesicle {model.name!r} has no marker: put the cursor on the marked place and press "
+            "Shift+C."
         )
     if not exclusion_radius >= 0:
         raise ParameterError(f"exclusion_radius must not be negative, got {exclusion_radius}")
     keep = np.linalg.norm(positions - model.marker, axis=1) >= exclusion_radius
     if not keep.any():
         raise ModelError(
-            f"all crop points of {model.name!r} are within {exclusion_radius:g} voxels of the marker; make the "
-            "exclusion radius smaller"
+            f"all crop points of {model.name!r} are within {exclusion_radius:g} voxels of the marker; make "
+            "the exclusion radius smaller"
         )
     return positions[keep], rotations[keep]
 
@@ -270,8 +271,8 @@ def _away_from_mark(
 def _dipoles(model: Model) -> tuple[Array, Rotation]:
     if len(model) % 2:
         raise ModelError(
-            f"dipole set {model.name!r} has {len(model)} points; they must alternate centre, north, so an even "
-            "number is needed: add the missing north or delete the last centre."
+            f"dipole set {model.name!r} has {len(model)} points; they must alternate centre, north, so an "
+            "even number is needed: add the missing north or delete the last centre."
         )
     centres, norths = model.points[0::2], model.points[1::2]
     lengths = np.linalg.norm(norths - centres, axis=1)
@@ -301,16 +302,17 @@ def _filament(
         return positions, orientations.from_directions(orientations.directions(frames))
     if model.type is ModelType.FILAMENT_TORSION:
         return filaments.along(backbone, dz, dphi_degrees)
-    if radius is None or np.ndim(radius) or not float(radius) > 0:  # type: ignore[arg-type]
+    if not isinstance(radius, Real) or not radius > 0:
         raise ParameterError(
-            f"{model.type} {model.name!r} needs a radius, one positive number of voxels; got {radius}"
+            f"{model.type.value} {model.name!r} needs a radius, one positive number of voxels; got {radius}"
         )
-    away = float(radius)  # type: ignore[arg-type]
     if model.type is ModelType.FILAMENT_HELIX:
         s = filaments.steps(backbone, dz)
-        return filaments.around(backbone, s, dphi_degrees * np.arange(len(s)), away)
+        return filaments.around(
+            backbone, s, dphi_degrees * np.arange(len(s), dtype=np.float64), float(radius)
+        )
     if subunits_per_ring < 1:
         raise ParameterError(f"subunits_per_ring must be at least 1, got {subunits_per_ring}")
     s = filaments.steps(backbone, ring_separation)
     angles = np.tile(np.arange(subunits_per_ring) * 360.0 / subunits_per_ring, len(s))
-    return filaments.around(backbone, np.repeat(s, subunits_per_ring), angles, away)
+    return filaments.around(backbone, np.repeat(s, subunits_per_ring), angles, float(radius))

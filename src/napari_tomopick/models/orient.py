@@ -22,8 +22,8 @@ class Oriented:
     Parameters
     ----------
     particles : Particles
-        Those near enough, in their old order, with the columns ``tomopickDistance`` (to the nearest surface, in
-        voxels) and ``tomopickSurface`` (its name).
+        Those near enough, in their old order, with the columns ``tomopickDistance`` (to the nearest surface,
+        in voxels) and ``tomopickSurface`` (its name).
     too_far : int array
         Ids of those that were further away than allowed.
     """
@@ -50,8 +50,8 @@ def orient(
     ----------
     particles : Particles
     surfaces : sequence of Model
-        Surfaces or vesicles, picked at the voxel size of the particles. A particle is oriented by those of its
-        own tomogram; a particle or surface without a tomogram goes with all.
+        Surfaces or vesicles, picked at the voxel size of the particles. A particle is oriented by those of
+        its own tomogram; a particle or surface without a tomogram goes with all.
     max_distance : float, optional
         In voxels. Particles further from every surface are left out and listed.
     twist_seed : int, optional
@@ -103,6 +103,6 @@ def _check_voxel_size(particles: Particles, model: Model) -> None:
     a, b = particles.voxel_size_angstrom, model.voxel_size_angstrom
     if a is not None and b is not None and abs(a - b) > 1e-3 * b:
         raise ParameterError(
-            f"the particles are given at {a:g} Å per voxel, but surface {model.name!r} was picked at {b:g} Å: "
-            "bring them to the same voxel size first."
+            f"the particles are given at {a:g} Å per voxel, but surface {model.name!r} was picked at {b:g} "
+            "Å: bring them to the same voxel size first."
         )

@@ -42,15 +42,13 @@ class SidedSurface:
 
     def mesh(self, mesh_parameter: float, max_triangles: int, subdivision: int) -> tuple[Mesh, str | None]:
         """The depiction mesh, and what to tell the user if the triangle limit made it coarser."""
-        mesh = self.shape.mesh(mesh_parameter, max_triangles, subdivision)
-        wanted = mesh_parameter / 2**subdivision
+        mesh, limited = self.shape.mesh(mesh_parameter, max_triangles, subdivision)
         message = None
-        if len(mesh.faces) > max_triangles:
-            message = f"the mesh has {len(mesh.faces)} triangles: {subdivision} subdivisions allow no fewer"
-        elif len(mesh.faces) * 1.5 > max_triangles / 4 and mesh.edge_length() > 1.5 * wanted:
+        if limited:
             message = (
                 f"the limit of {max_triangles} triangles made the mesh edges {mesh.edge_length():.1f} voxels "
-                f"long instead of {wanted:.1f} (mesh parameter {mesh_parameter:g}, {subdivision} subdivisions)"
+                f"long instead of about {mesh_parameter / 2**subdivision:.1f} (mesh parameter "
+                f"{mesh_parameter:g}, {subdivision} subdivisions)"
             )
         return (mesh if self.sign > 0 else mesh.flipped()), message
 
@@ -85,7 +83,7 @@ def surface_of(
         If the given geometry means nothing for this type.
     """
     if model.type not in SURFACE_TYPES:
-        raise ModelError(f"model {model.name!r} is of type {model.type}, which has no surface")
+        raise ModelError(f"model {model.name!r} is of type {model.type.value}, which has no surface")
     if model.type is ModelType.SURFACE:
         return _with_side(model, *_traced(model, closed))
     ellipsoid, messages = _vesicle(model, center, radius)
@@ -114,8 +112,8 @@ def _traced(model: Model, closed: bool | None) -> tuple[TracedSurface, tuple[str
         if short:
             found += f" ({'; '.join(short[:5])})"
         raise ModelError(
-            f"surface {model.name!r} needs at least 2 levels with at least {least} different points each: {found}. "
-            f"Click points along the membrane in {'another slice' if len(curves) else 'two slices or more'}."
+            f"surface {model.name!r} needs at least 2 levels with at least {least} different points each: "
+            f"{found}. Click points along the membrane in {'another slice' if curves else 'two slices or more'}."
         )
     if model.marker is None:
         raise ModelError(
@@ -129,7 +127,7 @@ def _traced(model: Model, closed: bool | None) -> tuple[TracedSurface, tuple[str
         surface = fit_surface(curves, closed=closed)
     except ValueError as error:
         raise ModelError(f"surface {model.name!r}: {error}") from error
-    messages = ()
+    messages: tuple[str, ...] = ()
     if short:
         messages = (f"levels with fewer than {least} different points were not used: {'; '.join(short)}",)
     return surface, messages
@@ -138,22 +136,23 @@ def _traced(model: Model, closed: bool | None) -> tuple[TracedSurface, tuple[str
 def _with_side(model: Model, surface: TracedSurface, messages: tuple[str, ...]) -> SidedSurface:
     assert model.marker is not None
     # the sides are told at the nearest traced point; everywhere else they follow, as the surface is smooth
-    foot, normal, distance = surface.mesh(max(surface.size()) / 60, 10**6, 0).nearest(model.marker[None])
+    mesh, _ = surface.mesh(max(surface.size()) / 60, 10**6, 0)
+    foot, normal, distance = mesh.nearest(model.marker[None])
     if distance[0] < 1.0:
         raise ModelError(_marker_on_surface(model))
     cosine = float((foot[0] - model.marker) @ normal[0] / distance[0])
     if abs(cosine) < 0.3:
         messages += (
-            f"the side marker of {model.name!r} lies nearly in line with the edge of the membrane: check which "
-            "side the normals point to, or put the marker beside the traced part",
+            f"the side marker of {model.name!r} lies nearly in line with the edge of the membrane: check "
+            "which side the normals point to, or put the marker beside the traced part",
         )
     return SidedSurface(surface, 1 if cosine > 0 else -1, messages)
 
 
 def _marker_on_surface(model: Model) -> str:
     return (
-        f"the side marker of {model.name!r} lies on the membrane (within 1 voxel), so it tells no side: move it "
-        "to the inner side, away from the membrane (Shift+C)."
+        f"the side marker of {model.name!r} lies on the membrane (within 1 voxel), so it tells no side: move "
+        "it to the inner side, away from the membrane (Shift+C)."
     )
 
 
@@ -181,14 +180,14 @@ def _vesicle(
     distinct = np.unique(model.points, axis=0)
     if len(distinct) < least:
         raise ModelError(
-            f"{model.type} {model.name!r} needs at least {least} different points to be fitted, it has "
+            f"{model.type.value} {model.name!r} needs at least {least} different points to be fitted, it has "
             f"{len(distinct)}: click more on its membrane, in 3 slices or more, or give center and radius."
         )
     spread = np.linalg.svd(distinct - distinct.mean(axis=0), compute_uv=False)[2] / len(distinct) ** 0.5
     if spread < 0.5:
         raise ModelError(
-            f"the points of {model.type} {model.name!r} lie in one plane, which many vesicles cut alike: click in 3 "
-            "slices or more."
+            f"the points of {model.type.value} {model.name!r} lie in one plane, where many vesicles look "
+            "alike: click in 3 slices or more."
         )
     ellipsoid = (fit_sphere if sphere else fit_ellipsoid)(model.points)
     off = float(np.sqrt((ellipsoid.level(model.points) ** 2).mean()))
