@@ -133,7 +133,7 @@ def crop_points(
     ParameterError
         If a parameter is outside the range in which it means anything.
     """
-    _check_points(model, shape, given=center is not None and radius is not None)
+    check_points(model, shape, given=center is not None and radius is not None)
     for name, value in {
         "mesh_parameter": mesh_parameter,
         "cropping": cropping,
@@ -186,13 +186,13 @@ def model_mesh(
     radius: float | tuple[float, float, float] | None = None,
 ) -> Mesh:
     """The depiction mesh of a surface or vesicle; parameters and errors as of `crop_points`."""
-    _check_points(model, None, given=center is not None and radius is not None)
+    check_points(model, None, given=center is not None and radius is not None)
     _positive("mesh_parameter", mesh_parameter)
     surface = surface_of(model, closed=closed, center=center, radius=radius)
     return _mesh(surface, mesh_parameter, max_triangles, subdivision)[0]
 
 
-def _check_points(model: Model, shape: tuple[int, int, int] | None, *, given: bool) -> None:
+def check_points(model: Model, shape: tuple[int, int, int] | None, *, given: bool) -> None:
     if not len(model) and not given:
         raise ModelError(f"model {model.name!r} has no points")
     if shape is None or not len(model):

@@ -104,7 +104,7 @@ def orient(
     for model in surfaces:
         tomogram = by_name.get(model.tomogram)
         if tomogram is not None and model.voxel_size_angstrom in (None, tomogram.voxel_size_angstrom):
-            check_points(model, tomogram.shape)
+            check_points(model, tomogram.shape, given={"center", "radius"} <= set(model.parameters))
     if progress is not None:
         progress(0, 1, "orienting")
     found = geometry.orient(
