@@ -13,8 +13,8 @@ from napari_tomopick.geometry.meshes import Mesh, geodesic_sphere
 
 Array = NDArray[np.float64]
 
-# Pull towards a sphere, in voxels of misfit per unit of logarithmic elongation. It is nothing where points cover
-# the vesicle; where they are three slices near its equator, it keeps the unseen axis from running away.
+# Pull towards a sphere, in voxels of misfit per unit of logarithmic elongation. It is nothing where points
+# cover the vesicle; where they are three slices near its equator, it keeps the unseen axis from running away.
 _ROUNDNESS = 0.5
 # Fine enough for areas.
 _SPHERE = geodesic_sphere(8)

@@ -110,6 +110,11 @@ def arrange(curves: Sequence[Array], *, closed: bool | None = None) -> Levels:
         Two levels or more of two points or more (three where closed), clicked in order within the level.
     closed : bool, optional
         Whether the curves are rings. Default: found from the clicks (`is_closed` for most levels).
+
+    Raises
+    ------
+    ValueError
+        If the levels lie on top of each other, so that they span no surface.
     """
     if closed is None:
         closed = sum(is_closed(curve) for curve in curves) > len(curves) / 2
@@ -143,6 +148,8 @@ def arrange(curves: Sequence[Array], *, closed: bool | None = None) -> Levels:
         v = uv[0, 1] + np.median(distance[within] if within.any() else distance)
         out.append(curve)
         parameters.append(np.column_stack([u, np.full(len(u), v)]))
+    if parameters[-1][0, 1] < 1e-3:
+        raise ValueError("the levels lie on top of each other")
     return Levels(tuple(out), tuple(parameters), closed, perimeter)
 
 

@@ -224,9 +224,7 @@ def _blocks(levels: Levels, uv: Array) -> tuple[list[NDArray[np.int64]], list[ND
 
 def _traced(spline: TensorSpline, levels: list[Array]) -> TracedSurface:
     v = np.maximum.accumulate([uv[:, 1].mean() for uv in levels])
-    if v[-1] - v[0] < 1e-3:
-        raise ValueError("the levels lie on top of each other")
-    t = (v - v[0]) / (v[-1] - v[0])
+    t = (v - v[0]) / max(v[-1] - v[0], 1e-12)
     if not spline.u.closed:
         ordered = [uv[np.argsort(uv[:, 0], kind="stable")] for uv in levels]
         left = np.column_stack([t, [uv[0] for uv in ordered]])

@@ -193,6 +193,16 @@ def model_mesh(
 
 
 def check_points(model: Model, shape: tuple[int, int, int] | None, *, given: bool) -> None:
+    """Raise a `ModelError` if a model is empty or has user points outside the tomogram, naming them.
+
+    Parameters
+    ----------
+    model : Model
+    shape : tuple of 3 int, or None
+        Voxels of the tomogram along z, y, x.
+    given : bool
+        Whether the model's geometry is given by numbers, so that it needs no points.
+    """
     if not len(model) and not given:
         raise ModelError(f"model {model.name!r} has no points")
     if shape is None or not len(model):
@@ -308,9 +318,8 @@ def _filament(
         )
     if model.type is ModelType.FILAMENT_HELIX:
         s = filaments.steps(backbone, dz)
-        return filaments.around(
-            backbone, s, dphi_degrees * np.arange(len(s), dtype=np.float64), float(radius)
-        )
+        turns = dphi_degrees * np.arange(len(s), dtype=np.float64)
+        return filaments.around(backbone, s, turns, float(radius))
     if subunits_per_ring < 1:
         raise ParameterError(f"subunits_per_ring must be at least 1, got {subunits_per_ring}")
     s = filaments.steps(backbone, ring_separation)

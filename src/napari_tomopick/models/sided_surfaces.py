@@ -113,7 +113,7 @@ def _traced(model: Model, closed: bool | None) -> tuple[TracedSurface, tuple[str
             found += f" ({'; '.join(short[:5])})"
         raise ModelError(
             f"surface {model.name!r} needs at least 2 levels with at least {least} different points each: "
-            f"{found}. Click points along the membrane in {'another slice' if curves else 'two slices or more'}."
+            f"{found}. Click points along the membrane in {'another slice' if curves else 'two slices'}."
         )
     if model.marker is None:
         raise ModelError(
