@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -18,6 +20,20 @@ def a_tomogram(folder, name="tomo", shape=SHAPE, seed=0) -> Tomogram:
     path = folder / f"{name}.mrc"
     write_mrc(path, np.random.default_rng(seed).normal(size=shape).astype(np.float32), 10.0)
     return Tomogram(name, path, shape, 10.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def napari_shortcuts():
+    """napari's own keys for its kinds of layers, which it binds when a window is opened."""
+    from napari.utils.action_manager import action_manager
+    from napari.utils.shortcuts import default_shortcuts
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about those that are bound already
+        for action, shortcuts in default_shortcuts.items():
+            action_manager.unbind_shortcut(action)
+            for shortcut in shortcuts:
+                action_manager.bind_shortcut(action, shortcut)
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_delete_takes_the_selected_points_and_the_right_looks_stay(shown, press)
 
     for row, colour, size in zip(layer.features.itertuples(), layer.border_color, layer.size, strict=True):
         assert np.allclose(colour, transform_color(colours[row.uid])[0])
-        assert size == (32 if row.uid == second else 9)
+        assert size == (32 if row.uid == second else 7)
     assert layer.selected_data == set()
 
 

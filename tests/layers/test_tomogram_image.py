@@ -73,6 +73,7 @@ def test_3d_never_reads_the_whole_file_at_once_and_2d_comes_back(shown, press, m
     data = Watched(np.asarray(shown.image.loaded.data))
     shown.image.show(LoadedTomogram(shown.tomogram, data, (-3.0, 3.0)))
     viewer, layer = shown.viewer, shown.image.layer
+    viewer.layers.selection.active = shown.picking.view.points
     assert data.largest <= 60 * 80
     viewer.dims.set_point(range(3), at)
     press(plane, at)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Layer, Points
     from numpy.typing import NDArray
 
 __all__ = ["show_error", "show_warning"]
@@ -109,6 +109,22 @@ def set_slab(viewer: ViewerModel, radius: float) -> None:
     viewer.dims.margin_right = margin
 
 
+def hold_range(viewer: ViewerModel, shape: Callable[[], tuple[int, ...] | None]) -> None:
+    """Let the sliders count the slices of the tomogram of this shape, and nothing else.
+
+    napari counts from the lowest to the highest coordinate of any layer: an arrow that reaches out of the
+    tomogram would shift the slice numbers, and put slices between voxels.
+    """
+
+    def hold() -> None:
+        found = shape()
+        wanted = () if found is None else tuple((0.0, n - 1.0, 1.0) for n in found)
+        if wanted and tuple(tuple(r) for r in viewer.dims.range) != wanted:
+            viewer.dims.range = wanted
+
+    viewer.dims.events.range.connect(hold)
+
+
 def on_ndisplay(viewer: ViewerModel, before: Callable[[], None], after: Callable[[], None]) -> None:
     """Call ``before`` and ``after`` napari has sliced the layers anew for a change between 2D and 3D."""
     emitter = viewer.dims.events.ndisplay
@@ -116,6 +132,19 @@ def on_ndisplay(viewer: ViewerModel, before: Callable[[], None], after: Callable
     # number of dimensions that is left, and the second slices
     emitter.connect(before, after=emitter.callbacks[0], before=emitter.callbacks[1])
     emitter.connect(after)
+
+
+def visible_from_afar(layer: Points, pixels: float) -> None:
+    """Draw points at least this large on the canvas, however far one has zoomed out."""
+
+    def limit() -> None:
+        # with no point in the slice napari draws one of size 0 at the origin, which a lower limit would show
+        limits = (pixels if len(layer._view_indices) else 0.0, 10000.0)
+        if tuple(layer.canvas_size_limits) != limits:
+            layer.canvas_size_limits = limits
+
+    layer.events.set_data.connect(limit)
+    limit()
 
 
 def forbid_transforms(layer: Layer) -> None:

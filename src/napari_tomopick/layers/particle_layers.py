@@ -91,7 +91,6 @@ class ParticleView:
             border_width=1.0,
             border_width_is_relative=False,
             projection_mode="rescale_spherical",
-            canvas_size_limits=(MIN_POINT_PIXELS, 10000),
             axis_labels=("z", "y", "x"),
         )
         self.arrows = Vectors(
@@ -105,6 +104,7 @@ class ParticleView:
         )
         for layer in self.layers:
             compat.forbid_transforms(layer)
+        compat.visible_from_afar(self.points, MIN_POINT_PIXELS)
         self.points.events.data.connect(self._on_points)
 
     @property

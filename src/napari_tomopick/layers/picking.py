@@ -37,6 +37,7 @@ class Picking:
 
     models_changed = Signal()
     active_changed = Signal()
+    mode_changed = Signal()
     menu_requested = Signal(list)
     """Emitted with (text, callable) pairs that a menu at the mouse should offer."""
 
@@ -47,6 +48,8 @@ class Picking:
         self.view = UserPointsView(workspace.viewer, self)
         self.reach = 0.0
         self.press_is_plain = True
+        self.marker_armed = False
+        self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
 
     # what there is
 
@@ -152,6 +155,21 @@ class Picking:
         position = zyx_to_xyz(compat.cursor_zyx(self._workspace.viewer))
         self._workspace.open_session.set_marker(model.uid, position)
         self._workspace.say(f"Side marker of '{model.name}' at {_words(position)}.")
+
+    def arm_marker(self, armed: bool) -> None:
+        """Let the next click in a slice put the side marker, or not."""
+        self.marker_armed = armed
+        self.mode_changed.emit()
+
+    @property
+    def mode(self) -> str:
+        """What the mouse does to the user points: "pan_zoom", "add" or "select"."""
+        return str(self.view.points.mode)
+
+    def set_mode(self, mode: str) -> None:
+        """Say what the mouse does to the user points from now on."""
+        self._workspace.viewer.layers.selection.active = self.view.points
+        self.view.points.mode = mode
 
     def remove_marker(self) -> None:
         """Take away the active model's side marker."""

@@ -28,6 +28,7 @@ class Review:
     sets_changed = Signal()
     look_changed = Signal()
     selection_changed = Signal()
+    mode_changed = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -37,6 +38,7 @@ class Review:
         self.look = Look()
         self.view = ParticleView(self.delete_particles, self.redraw)
         self.view.points.selected_data.events.items_changed.connect(lambda: self.selection_changed.emit())
+        self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
         self.reach = 0.0
 
     def particles(self, uid: str) -> Particles:
@@ -86,6 +88,23 @@ class Review:
         position = particles.positions[particles.ids == particle_id][0]
         compat.go_to(self._workspace.viewer, xyz_to_zyx(position))
         self.view.select([(uid, particle_id)])
+        # so that the Delete key means it
+        self._workspace.viewer.layers.selection.active = self.view.points
+
+    def select_set(self, uid: str) -> None:
+        """Select all particles of a set."""
+        self.view.select([(uid, int(i)) for i in self._particles[uid].ids])
+        self._workspace.viewer.layers.selection.active = self.view.points
+
+    @property
+    def selecting(self) -> bool:
+        """Whether the mouse selects particles."""
+        return str(self.view.points.mode) == "select"
+
+    def set_selecting(self, on: bool) -> None:
+        """Let the mouse select particles, or look around."""
+        self._workspace.viewer.layers.selection.active = self.view.points
+        self.view.points.mode = "select" if on else "pan_zoom"
 
     def delete(self) -> None:
         """Delete the selected particles."""

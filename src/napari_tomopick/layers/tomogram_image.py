@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.layers import Image
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from numpy.typing import NDArray
+
+Depiction = Literal["plane", "volume"]
 
 # napari uploads a 3D volume as one texture, and a 1024-cubed one aborts the process on common cards
 MAX_3D_AXIS = 512
@@ -119,11 +121,13 @@ class TomogramImage:
         self._run = run
         self.loaded: LoadedTomogram | None = None
         self.layer: Image | None = None
+        self.depiction: Depiction = "plane"
         self._factor = 1
         self._small: NDArray[np.float32] | None = None
         # the slices to go back to from 3D, and what became of their position there
         self._order: tuple[int, ...] = (0, 1, 2)
         self._point = self._clipped = np.zeros(3)
+        compat.hold_range(viewer, lambda: None if self.loaded is None else self.loaded.data.shape)
         compat.on_ndisplay(viewer, self._before_ndisplay, self._after_ndisplay)
 
     def show(self, loaded: LoadedTomogram) -> None:
@@ -139,8 +143,9 @@ class TomogramImage:
             contrast_limits=(low, high),
             colormap="gray",
             projection_mode="none",  # the slab of `compat.set_slab` is for points only
-            depiction="plane",
-            rendering="mip",
+            depiction=self.depiction,
+            # in most tomograms what is dense is dark
+            rendering="mip" if loaded.tomogram.particles_are_dark is False else "minip",
             axis_labels=("z", "y", "x"),
         )
         self.layer.contrast_limits_range = (low - (high - low), high + (high - low))
@@ -152,6 +157,12 @@ class TomogramImage:
             self._place(self._factor)
             self._show_small()
         self._viewer.fit_to_view()
+
+    def set_depiction(self, depiction: Depiction) -> None:
+        """Draw the tomogram in 3D as a slice ("plane") or as a volume."""
+        self.depiction = depiction
+        if self.layer is not None:
+            self.layer.depiction = depiction
 
     def clear(self) -> None:
         """Take the tomogram off the screen and let its file go."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_BOX = 32
-TRACED_POINT_SIZE = 9.0
+TRACED_POINT_SIZE = 7.0
 MARKER_SIZE = 15.0
 MIN_POINT_PIXELS = 7
 # a hand that trembles by this much while clicking does not mean to move a point
@@ -115,7 +115,6 @@ class UserPointsView:
             border_width=1.5,
             border_width_is_relative=False,
             projection_mode="rescale_spherical",
-            canvas_size_limits=(MIN_POINT_PIXELS, 10000),
             axis_labels=("z", "y", "x"),
         )
         self.markers = Points(
@@ -127,7 +126,6 @@ class UserPointsView:
             border_width=1.0,
             border_width_is_relative=False,
             projection_mode="rescale_spherical",
-            canvas_size_limits=(2 * MIN_POINT_PIXELS, 10000),
             axis_labels=("z", "y", "x"),
         )
         self.curves = Vectors(
@@ -141,6 +139,8 @@ class UserPointsView:
         )
         for layer in self.layers:
             compat.forbid_transforms(layer)
+        compat.visible_from_afar(self.points, MIN_POINT_PIXELS)
+        compat.visible_from_afar(self.markers, 2 * MIN_POINT_PIXELS)
         self.points.events.data.connect(self._on_points)
         self.markers.events.data.connect(self._on_markers)
 
@@ -204,8 +204,8 @@ class UserPointsView:
             colours = np.repeat(_rgba(models), lengths, axis=0)
             layer.size = np.repeat([point_size(m) for m in models], lengths)
             layer.border_color = colours
-            # a box is seen through; a traced point is a dot
-            opaque = np.repeat([0.12 if m.type in BOX_TYPES else 0.8 for m in models], lengths)
+            # what is below is to be seen through a box, and still through a traced point
+            opaque = np.repeat([0.12 if m.type in BOX_TYPES else 0.35 for m in models], lengths)
             layer.face_color = np.column_stack([colours[:, :3], opaque])
 
     def _draw_markers(self, models: Sequence[Model]) -> None:

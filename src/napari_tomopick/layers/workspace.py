@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from psygnal import Signal
+from psygnal import Signal, SignalInstance
 
 from napari_tomopick.errors import ProjectError, TomopickError
 from napari_tomopick.layers import compat, gestures, keys
 from napari_tomopick.layers.picking import Picking
 from napari_tomopick.layers.review import Review
-from napari_tomopick.layers.tomogram_image import LoadedTomogram, TomogramImage, load_tomogram
+from napari_tomopick.layers.tomogram_image import Depiction, LoadedTomogram, TomogramImage, load_tomogram
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.project import Session
 
@@ -56,14 +56,23 @@ class Workspace:
     -------
     session_changed()
         Another project was opened, or the project was closed.
+    tomograms_changed()
+        Something that a list of the tomograms shows has changed.
+    history_changed()
+        What can be undone or redone has changed.
     tomogram_changed()
         Another tomogram is shown, or none.
+    display_changed()
+        It went from slices to 3D or back, or shows the tomogram otherwise in 3D.
     loading_changed(name)
         The tomogram of this name is being opened; "" when that is over.
     """
 
     session_changed = Signal()
+    tomograms_changed = Signal()
+    history_changed = Signal()
     tomogram_changed = Signal()
+    display_changed = Signal()
     loading_changed = Signal(str)
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -77,7 +86,8 @@ class Workspace:
         self._keys = keys.actions(self)
         for target in (viewer, *self._own_layers()):
             keys.bind(target, self._keys)
-        gestures.connect(viewer, self.picking)
+        gestures.connect(viewer, self.picking, self.reporting)
+        viewer.dims.events.ndisplay.connect(lambda: self.display_changed.emit())
 
     # project
 
@@ -109,19 +119,15 @@ class Workspace:
         self.close_tomogram()
         before, self.session = self.session, session
         if before is not None:
-            before.models_changed.disconnect(self._on_models_changed)
-            before.model_changed.disconnect(self._on_model_changed)
-            before.sets_changed.disconnect(self._on_sets_changed)
-            before.particles_changed.disconnect(self._on_particles_changed)
-            before.tomograms_changed.disconnect(self._on_tomograms_changed)
+            for signal, slot in self._slots(before):
+                signal.disconnect(slot)
             before.close()
         if session is not None:
-            session.models_changed.connect(self._on_models_changed)
-            session.model_changed.connect(self._on_model_changed)
-            session.sets_changed.connect(self._on_sets_changed)
-            session.particles_changed.connect(self._on_particles_changed)
-            session.tomograms_changed.connect(self._on_tomograms_changed)
+            for signal, slot in self._slots(session):
+                signal.connect(slot)
         self.session_changed.emit()
+        self.tomograms_changed.emit()
+        self.history_changed.emit()
 
     def close_project(self) -> None:
         """Close the project; nothing needs saving."""
@@ -194,6 +200,20 @@ class Workspace:
         self._redraw()
         self.tomogram_changed.emit()
 
+    @property
+    def is_3d(self) -> bool:
+        """Whether the whole scene is shown, and not a slice."""
+        return compat.is_3d(self.viewer)
+
+    def show_3d(self, on: bool) -> None:
+        """Go to 3D, or back to the slices."""
+        self.viewer.dims.ndisplay = 3 if on else 2
+
+    def set_depiction(self, depiction: Depiction) -> None:
+        """Draw the tomogram in 3D as a slice ("plane") or as a volume."""
+        self.image.set_depiction(depiction)
+        self.display_changed.emit()
+
     def _own_layers(self) -> tuple[Any, ...]:
         """From bottom to top."""
         return *self.review.view.layers, *self.picking.view.layers
@@ -248,9 +268,21 @@ class Workspace:
 
     # the session's signals
 
+    def _slots(self, session: Session) -> list[tuple[SignalInstance, Callable[..., None]]]:
+        """What of a session's signals is listened to, and how."""
+        return [
+            (session.models_changed, self._on_models_changed),
+            (session.model_changed, self._on_model_changed),
+            (session.sets_changed, self._on_sets_changed),
+            (session.particles_changed, self._on_particles_changed),
+            (session.tomograms_changed, self._on_tomograms_changed),
+            (session.history_changed, self.history_changed.emit),
+        ]
+
     def _on_models_changed(self, tomogram: str) -> None:
         if tomogram == self.tomogram_name:
             self.picking.redraw()
+        self.tomograms_changed.emit()
 
     def _on_model_changed(self, uid: str) -> None:
         self._on_models_changed(self.open_session.model(uid).tomogram)
@@ -258,6 +290,7 @@ class Workspace:
     def _on_sets_changed(self, tomogram: str) -> None:
         if tomogram == self.tomogram_name:
             self.review.reload()
+        self.tomograms_changed.emit()
 
     def _on_particles_changed(self, uid: str) -> None:
         if any(s.uid == uid for s in self.review.sets):
@@ -268,6 +301,7 @@ class Workspace:
             t.name != self.tomogram.name for t in self.open_session.tomograms()
         ):
             self.close_tomogram()
+        self.tomograms_changed.emit()
 
 
 # a workspace lives as long as its viewer, whose callbacks hold it

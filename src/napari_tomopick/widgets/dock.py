@@ -1,0 +1,130 @@
+"""What the docks have in common."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from napari.qt.threading import create_worker
+from psygnal import SignalInstance
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.widgets.focus import canvas_follows_mouse
+
+WIDTH = 345
+MARGIN = 8
+SPACING = 6
+
+
+def run_in_thread(
+    function: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
+) -> None:
+    """The workspace's `Runner` where there is a window: napari's own worker threads."""
+    worker = create_worker(function, _start_thread=False, _ignore_errors=True)
+    worker.returned.connect(done)
+    worker.errored.connect(failed)
+    worker.start()
+
+
+class Dock(QWidget):
+    """A dock on a viewer's workspace; it shows, and reports what the user meant.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    name : str
+        Object name.
+    """
+
+    refreshed = Signal()
+
+    def __init__(self, viewer: Any, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setMinimumWidth(300)
+        self.workspace = workspace_for(viewer)
+        self.workspace.run = run_in_thread
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        self.column.setSpacing(SPACING)
+        # a hundred edits in a burst are shown once
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(30)
+        self._later.timeout.connect(self._refresh_all)
+        self._signals: list[SignalInstance] = []
+        self.destroyed.connect(_letting_go(weakref.ref(self), self._signals))
+
+    def _refresh_all(self) -> None:
+        self.refresh()
+        self.refreshed.emit()
+
+    def refresh(self) -> None:
+        """Show everything anew; for the docks to say how."""
+
+    def sizeHint(self) -> QSize:
+        """As wide as four docks in tabs need, leaving a small screen to the picture."""
+        return QSize(WIDTH, super().sizeHint().height())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Let keys go to the canvas under the mouse from now on."""
+        super().showEvent(event)
+        canvas_follows_mouse(self.window())
+
+    def refresh_on(self, *signals: SignalInstance) -> None:
+        """Refresh soon after any of these."""
+        for signal in signals:
+            signal.connect(self._soon)
+            self._signals.append(signal)
+
+    def _soon(self, *_: object) -> None:
+        self._later.start()
+
+    def button(self, text: str, name: str, action: Callable[[], Any], tip: str = "") -> QPushButton:
+        """A button whose action's errors are shown to the user."""
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setToolTip(tip)
+
+        button.clicked.connect(lambda: self.reported(action))
+        return button
+
+    def reported(self, action: Callable[[], Any]) -> None:
+        """Do something whose errors are to be shown to the user."""
+        with self.workspace.reporting():
+            action()
+
+
+def _letting_go(dock: weakref.ref[Dock], signals: list[SignalInstance]) -> Callable[[], None]:
+    """What lets go of the signals of a dock that Qt has deleted while Python still has it."""
+
+    def run() -> None:
+        left = dock()
+        if left is not None:
+            for signal in signals:
+                signal.disconnect(left._soon, missing_ok=True)
+
+    return run
+
+
+def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
+    """Widgets side by side; the one of this number gets the room that is left."""
+    layout = QHBoxLayout()
+    layout.setSpacing(SPACING)
+    for i, widget in enumerate(widgets):
+        layout.addWidget(widget, int(i == stretch))
+    return layout
+
+
+def note(name: str) -> QLabel:
+    """A text over several lines that can be copied."""
+    label = QLabel()
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    return label

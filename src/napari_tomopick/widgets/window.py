@@ -1,0 +1,59 @@
+"""The window with all docks in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QDockWidget
+
+from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.widgets.picking import PickingDock
+from napari_tomopick.widgets.review import ReviewDock
+from napari_tomopick.widgets.steps import StepsDock
+from napari_tomopick.widgets.tomograms import TomogramsDock
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+COMFORTABLE = (1400, 900)
+
+DOCKS = {"Tomograms": TomogramsDock, "Picking": PickingDock, "Steps": StepsDock, "Review": ReviewDock}
+
+
+def add_docks(viewer: napari.viewer.Viewer) -> dict[str, QDockWidget]:
+    """Add all docks at the right as tabs, the first in front."""
+    docks = {
+        name: viewer.window.add_dock_widget(dock(viewer), name=name, area="right", tabify=True)
+        for name, dock in DOCKS.items()
+    }
+    docks["Tomograms"].raise_()
+    return docks
+
+
+def open_window(project: Path) -> None:
+    """Open napari with a project and its first tomogram, and return when it is closed."""
+    import napari
+
+    viewer = napari.Viewer(title="TomoPick")
+    workspace = workspace_for(viewer)
+    docks = add_docks(viewer)
+    _make_room(viewer)
+    with workspace.reporting():
+        workspace.open_project(project)
+        tomograms = workspace.open_session.tomograms()
+        if tomograms:
+            workspace.open_tomogram(tomograms[0].name)
+            docks["Picking"].raise_()
+    napari.run()
+    workspace.close_project()
+
+
+def _make_room(viewer: napari.viewer.Viewer) -> None:
+    """Enlarge a window too small for slices beside the docks, as far as the screen allows."""
+    screen = QGuiApplication.primaryScreen().availableGeometry()
+    _, _, width, height = viewer.window.geometry()
+    viewer.window.resize(
+        max(width, min(COMFORTABLE[0], screen.width())), max(height, min(COMFORTABLE[1], screen.height()))
+    )

@@ -1,0 +1,221 @@
+"""The docks show the session, and their controls mean what they say."""
+
+import gc
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QMenu, QWidget
+
+from napari_tomopick.geometry import orientations
+from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.step import Step
+from napari_tomopick.models.user_points import ModelType
+from napari_tomopick.project import TomogramStatus
+from napari_tomopick.widgets.picking import PickingDock
+from napari_tomopick.widgets.review import ReviewDock
+from napari_tomopick.widgets.tomograms import TomogramsDock
+
+CLASSES = {"Tomograms": TomogramsDock, "Picking": PickingDock, "Review": ReviewDock}
+
+
+@pytest.fixture
+def dock(window, qtbot):
+    """``dock(name)``: the dock as a user opens it from the menu, behind napari's proxy."""
+
+    def dock(name):
+        _, widget = window.window.add_plugin_dock_widget("napari-tomopick", name)
+        assert isinstance(widget, CLASSES[name])
+        qtbot.wait(100)  # until the canvas has made room for it
+        return widget
+
+    return dock
+
+
+@pytest.fixture
+def press(qtbot):
+    """``press(dock, name)``: click a button of a dock."""
+
+    def press(widget, name):
+        button = widget.findChild(QWidget, name)
+        assert button.isEnabled()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        qtbot.wait(60)
+
+    return press
+
+
+def cell(table, row, column):
+    return table.model().index(row, column).data()
+
+
+def test_tomograms_are_listed_with_counts_and_opened_in_the_background(window, dock, qtbot):
+    workspace = workspace_for(window)
+    workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
+    tomograms = dock("Tomograms")
+    assert [cell(tomograms.table, r, 0) for r in (0, 1)] == ["tomo_1", "tomo_2"]
+    assert [cell(tomograms.table, 0, c) for c in (1, 2, 3, 4, 5)] == ["to do", "1", "0", "10", "80×60×40"]
+    tomograms.table.doubleClicked.emit(tomograms.table.model().index(1, 0))
+    assert workspace.loading == "tomo_2"
+    assert workspace.tomogram_name == "tomo_1"
+    qtbot.waitUntil(lambda: workspace.tomogram_name == "tomo_2")
+    qtbot.waitUntil(lambda: not tomograms.busy.isVisible())
+
+
+def test_status_is_set_for_all_selected_and_undone_at_once(window, dock):
+    tomograms = dock("Tomograms")
+    tomograms.table.selectAll()
+    tomograms.status.activated.emit(list(TomogramStatus).index(TomogramStatus.NOTHING_HERE))
+    session = workspace_for(window).session
+    assert {session.status(t.name) for t in session.tomograms()} == {TomogramStatus.NOTHING_HERE}
+    session.undo()
+    assert {session.status(t.name) for t in session.tomograms()} == {TomogramStatus.TODO}
+
+
+def test_models_are_added_chosen_renamed_and_deleted(window, dock, press, qtbot):
+    workspace = workspace_for(window)
+    picking = dock("Picking")
+    picking.new_type.setCurrentText("general")
+    press(picking, "add-model")
+    assert [m.type for m in workspace.picking.models] == [ModelType.SURFACE, ModelType.GENERAL]
+    assert picking.table.current.uid == workspace.picking.active.uid == workspace.picking.models[1].uid
+    picking.table.selectRow(0)
+    assert workspace.picking.active.name == "membrane"
+    table = picking.table.model()
+    assert table.setData(table.index(0, 0), "outer membrane", Qt.ItemDataRole.EditRole)
+    assert workspace.picking.active.name == "outer membrane"
+    table.setData(table.index(1, 0), Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)
+    assert not workspace.picking.is_visible(workspace.picking.models[1].uid)
+    press(picking, "delete-model")
+    assert [m.name for m in workspace.picking.models] == ["general"]
+    press(picking, "undo")
+    assert [m.name for m in workspace.picking.models] == ["outer membrane", "general"]
+    assert picking.findChild(QWidget, "redo").full_text.startswith("Redo: delete model")
+
+
+def test_the_marker_is_told_in_words_and_put_by_a_click(window, dock, press, qtbot):
+    workspace = workspace_for(window)
+    picking = dock("Picking")
+    assert "Shift+C" in picking.marker.text()
+    press(picking, "put-marker")
+    canvas = window.window._qt_viewer.canvas.native
+    workspace.picking.set_mode("add")
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(canvas.width() // 2, canvas.height() // 2))
+    model = workspace.picking.active
+    assert np.allclose(model.marker, [39.5, 29.5, 19], atol=1)
+    assert len(model) == 0
+    qtbot.wait(60)
+    assert "normals point away" in picking.marker.text()
+    assert not picking.put_marker.isChecked()
+
+
+def test_box_group_and_mode_go_to_the_session_and_come_back(window, dock, press, qtbot):
+    workspace = workspace_for(window)
+    picking = dock("Picking")
+    picking.box.setValue(48)
+    picking.box.editingFinished.emit()
+    picking.group.setValue(3)
+    picking.group.editingFinished.emit()
+    assert (workspace.picking.active.box_size, workspace.picking.active.group) == (48, 3)
+    press(picking, "mode-add")
+    assert workspace.picking.mode == "add"
+    workspace.picking.view.points.mode = "select"
+    qtbot.wait(60)
+    assert picking.modes["select"].isChecked()
+
+
+def test_right_click_menu_names_the_point(window, dock, qtbot):
+    workspace = workspace_for(window)
+    picking = dock("Picking")
+    workspace.session.add_points(workspace.picking.active.uid, [[39.5, 29.5, 19]], [19])
+    canvas = window.window._qt_viewer.canvas.native
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    qtbot.mouseMove(canvas, middle)
+    qtbot.mouseClick(canvas, Qt.MouseButton.RightButton, pos=middle)
+    menu = picking.findChild(QMenu, "point-menu")
+    (action,) = menu.actions()
+    assert action.text() == "Delete point 1 of 'membrane'"
+    action.trigger()
+    menu.close()
+    assert len(workspace.picking.active) == 0
+
+
+def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
+    workspace = workspace_for(window)
+    rng = np.random.default_rng(0)
+    particles = Particles(
+        rng.uniform(5, 35, (5, 3)),
+        orientations.from_directions(rng.normal(size=(5, 3))),
+        scores=np.arange(5.0),
+        tomograms=["tomo_1"] * 5,
+        voxel_size_angstrom=10.0,
+    )
+    uid = workspace.session.add_particles("crowns", particles, Step("orient"))
+    review = dock("Review")
+    assert cell(review.table, 0, 0) == "crowns"
+    press(review, "next-particle")
+    press(review, "next-particle")
+    assert review.which.text() == "particle 2 of 5"
+    assert workspace.review.selected == [(uid, 2)]
+    press(review, "delete-particles")
+    assert workspace.session.particles(uid).ids.tolist() == [1, 3, 4, 5]
+    press(review, "undo")
+    assert len(workspace.session.particles(uid)) == 5
+    review.colour_by.textActivated.emit("score")
+    assert workspace.review.look.colour_by == "score"
+    review.arrows.setChecked(False)
+    assert not workspace.review.view.arrows.visible
+    press(review, "toggle-3d")
+    assert window.dims.ndisplay == 3
+    window.dims.ndisplay = 2
+    qtbot.wait(60)
+    assert not review.scene.isChecked()
+
+
+def test_errors_become_notifications_with_their_own_words(window, dock, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_tomopick.layers.compat.show_error", told.append)
+    picking = dock("Picking")
+    workspace = workspace_for(window)
+    workspace.picking.add_model(ModelType.SURFACE, "other")
+    table = picking.table.model()
+    picking.refresh()
+    table.setData(table.index(1, 0), "membrane", Qt.ItemDataRole.EditRole)
+    assert len(told) == 1
+    assert "membrane" in told[0]
+
+
+def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
+    workspace = workspace_for(window)
+    for _ in range(3):
+        for name in CLASSES:
+            widget = dock(name)
+            window.window.remove_dock_widget(widget)
+            widget.deleteLater()
+            del widget
+            QApplication.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
+            qtbot.wait(40)
+    gc.collect()
+    listeners = (
+        workspace.tomogram_changed,
+        workspace.tomograms_changed,
+        workspace.history_changed,
+        workspace.picking.models_changed,
+        workspace.picking.menu_requested,
+        workspace.review.sets_changed,
+    )
+    assert [len(signal) for signal in listeners] == [0] * len(listeners)
+    workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
+
+
+def test_docks_without_a_project_say_what_to_do(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    tomograms = TomogramsDock(viewer)
+    picking = PickingDock(viewer)
+    review = ReviewDock(viewer)
+    for widget in (tomograms, picking, review):
+        qtbot.addWidget(widget)
+    assert "make a new one" in tomograms.project.text()
+    assert "Tomograms dock" in picking.marker.text()
+    assert not picking.add_button.isEnabled()
