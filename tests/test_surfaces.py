@@ -127,6 +127,7 @@ def ring(z: float, n: int, start: float, radius: float = 60.0) -> np.ndarray:
 def test_rings_are_told_from_open_curves():
     assert is_closed(ring(0, 8, 0.3))
     assert is_closed(ring(0, 8, 0.3)[::-1])
+    assert is_closed(ring(0, 8, 0.3)[[0, 1, 1, 2, 3, 4, 5, 6, 7, 0]])  # a double click, and the start again
     assert not is_closed(ring(0, 12, 0.0)[:8])
     line = np.linspace(0, 70, 8)
     assert not is_closed(np.column_stack([line, 8 * np.sin(line / 12), 0 * line]))

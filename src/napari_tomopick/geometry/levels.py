@@ -51,6 +51,8 @@ def stacking_direction(curves: Sequence[Array]) -> Array:
 
 def is_closed(curve: Array) -> bool:
     """Whether clicks go once round: they turn by a full circle and end about one click before the start."""
+    # a second click in one place, on the start of the ring above all, has no direction
+    curve = curve[np.linalg.norm(curve - np.roll(curve, 1, axis=0), axis=1) > 1e-6]
     if len(curve) < 4:
         return False
     ring = np.vstack([curve, curve[:2]])
