@@ -92,7 +92,7 @@ def run(data: Path, output: Path) -> Leaflets:
     )
     points = crop_points(model, cropping=10.0, shape=tomogram.shape)
     subtomograms = extract(points.particles, [tomogram], output / "subtomograms", box_size=BOX_SIZE)
-    average(subtomograms, output / "average.mrc")
+    average(subtomograms, output / "average.mrc", missing_wedge=True)
     map_ = np.asarray(open_volume(output / "average.mrc").data)
     profile = z_profile(map_)
     offsets, contrast = leaflets(profile)

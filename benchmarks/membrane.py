@@ -173,7 +173,7 @@ def run(data: Path, output: Path, seed: int = 0) -> Measures:
     loose = crop_points(clicked, shape=tomogram.shape).particles
     crowns = orient(loose, [membrane], twist_seed=seed).particles  # a twist spreads the missing wedge
     subtomograms = extract(crowns, [tomogram], output / "crowns", box_size=BOX_SIZE, sub_voxel=True)
-    average(subtomograms, output / "average.mrc")
+    average(subtomograms, output / "average.mrc", missing_wedge=True)
     map_ = np.asarray(open_volume(output / "average.mrc").data)
     template = np.asarray(open_volume(data / "templates" / "crown.mrc").data)
     both, one = correlations(map_, template)

@@ -12,7 +12,7 @@ from napari_tomopick.errors import Cancelled, FileFormatError, ParameterError
 from napari_tomopick.geometry.binning import block_mean
 from napari_tomopick.io.volumes import open_volume, write_mrc
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
-from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_line
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_voxel_size_origin_and_source_follow(tmp_path: Path, tomogram: Tomogram)
     assert (binned.acquisition, binned.particles_are_dark) == (tomogram.acquisition, True)
     np.testing.assert_array_equal(volume.data, block_mean(np.asarray(open_volume(tomogram.path).data), 4))
     assert seen[-1][:2] == (5, 5)
-    assert "(2, 1, 0) voxels (z, y, x) at the ends fill no block" in seen[-1][2]
+    assert "the last 0, 1 and 2 voxels along x, y and z fill no block" in binning_line(tomogram, binned)
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,24 @@ def test_every_suffix_keeps_positions(folder, run, sample):
         np.testing.assert_allclose(back.positions, sample.crowns.positions, atol=1e-4)
 
 
+def test_binning_in_both_ways_of_counting(folder, run):
+    assert "36 x 32 x 16 at 40 Å" in run("bin", "synthetic.mrc", "a.mrc", "--factor", 4)
+    assert "36 x 32 x 16 at 40 Å" in run("bin", "synthetic.mrc", "b.mrc", "--dynamo-exponent", 2)
+    assert (folder / "a.mrc").stat().st_size == (folder / "b.mrc").stat().st_size
+    assert "the last 4, 3 and 4 voxels" in run("bin", "synthetic.mrc", "c.mrc", "--factor", 5)
+    run("bin", "synthetic.mrc", "d.mrc", fails="either a binning factor or Dynamo's")
+    run("bin", "synthetic.mrc", "d.mrc", "--factor", 2, "--dynamo-exponent", 1, fails="either")
+
+
+def test_the_missing_wedge_needs_a_tilt_range(folder, run, sample):
+    write_particles(folder / "in.csv", sample.crowns)
+    run("extract", "synthetic.mrc", "in.csv", "--box", 16, "-o", "boxes")
+    assert "plain mean" in run("average", "boxes", "-o", "plain.mrc")
+    run("average", "boxes", "-o", "a.mrc", "--missing-wedge", fails="tilt range of the tomogram 'synthetic'")
+    run("average", "boxes", "-o", "a.mrc", "--tilt-range", -60, 60, fails="missing wedge")
+    assert "weighted" in run("average", "boxes", "-o", "a.mrc", "--missing-wedge", "--tilt-range", -60, 60)
+
+
 def test_info_tells_what_a_file_holds(folder, run):
     out = run("info", "synthetic.mrc")
     assert "144 x 128 x 64 (x, y, z)" in out

@@ -147,7 +147,7 @@ def test_boxes_that_leave_the_volume(tmp_path, tomogram, volume, particles):
     assert json.loads((tmp_path / "skip/extraction.json").read_text())["skipped"] == [2]
     # the third particle has its own box, not that of the second
     np.testing.assert_array_equal(skipping.box(1), volume[23:39, 32:48, 3:19])
-    padding = extract(moved, [tomogram], tmp_path / "pad", box_size=16, outside="pad")
+    padding = extract(moved, [tomogram], tmp_path / "pad", box_size=16, pad=True)
     assert (padding.skipped, padding.padded) == ((), (2,))
     inner = volume[12:28, 22:38, :11]
     np.testing.assert_array_equal(padding.box(1)[:, :, 5:], inner)
@@ -336,7 +336,7 @@ def test_read_only_folder(tmp_path, tomogram, particles):
 def test_same_input_same_bytes(tmp_path, tomogram, particles):
     for name, threads in (("a", 1), ("b", 3)):
         extract(particles, [tomogram], tmp_path / name, box_size=16, normalise="box", threads=threads)
-        average(tmp_path / name, tmp_path / f"average_{name}.mrc", threads=threads)
+        average(tmp_path / name, tmp_path / f"average_{name}.mrc", missing_wedge=True, threads=threads)
     for file in left_behind(tmp_path / "a"):
         if file != "extraction.json":  # has the time
             assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
@@ -431,7 +431,7 @@ def test_average_of_downsampled_boxes(tmp_path, field):
 def test_aligned_set_averages_to_the_same(tmp_path, field):
     tomogram, particles = field
     extract(particles, [tomogram], tmp_path / "boxes", box_size=24)
-    first = average(tmp_path / "boxes", tmp_path / "average.mrc")
+    first = average(tmp_path / "boxes", tmp_path / "average.mrc", missing_wedge=True)
     assert first.aligned is not None
     assert first.aligned.folder == tmp_path / "average_aligned"
     aligned = read_subtomograms(first.aligned.folder)
@@ -440,7 +440,7 @@ def test_aligned_set_averages_to_the_same(tmp_path, field):
     for row in range(4):
         assert correlation(aligned.box(row), handed_object()) > 0.97
     # its particles lie as the reference does, but each still knows what its tilts have measured
-    second = average(first.aligned.folder, tmp_path / "again.mrc", aligned_set=False)
+    second = average(first.aligned.folder, tmp_path / "again.mrc", missing_wedge=True, aligned_set=False)
     assert second.aligned is None
     np.testing.assert_allclose(open_volume(second.path).data, open_volume(first.path).data, atol=1e-4)
 
@@ -480,9 +480,9 @@ def test_unknown_tilt_range(tmp_path, field):
     bare = dataclasses.replace(tomogram, acquisition=Acquisition())
     extract(particles, [bare], tmp_path / "boxes", box_size=16)
     with pytest.raises(ParameterError, match="tilt range of the tomogram 'T' is not known"):
-        average(tmp_path / "boxes", tmp_path / "average.mrc")
+        average(tmp_path / "boxes", tmp_path / "average.mrc", missing_wedge=True)
     assert left_behind(tmp_path) == ["boxes"]
-    average(tmp_path / "boxes", tmp_path / "average.mrc", missing_wedge=False)
+    average(tmp_path / "boxes", tmp_path / "average.mrc")
 
 
 def test_cancelled_average_leaves_nothing(tmp_path, field):

@@ -37,7 +37,7 @@ def averaged_and_template(tmp_path: Path, kind: str) -> tuple[np.ndarray, np.nda
         positions, rotations, tomograms=np.full(len(truth), "membrane"), voxel_size_angstrom=10.0
     )
     extract(particles, [tomogram], tmp_path / "boxes", box_size=N, invert=True, normalise="box")
-    result = average(tmp_path / "boxes", tmp_path / "average.mrc", aligned_set=False)
+    result = average(tmp_path / "boxes", tmp_path / "average.mrc", missing_wedge=True, aligned_set=False)
     low = (len(template) - N) // 2
     inner = template[(slice(low, low + N),) * 3]
     map_ = np.asarray(open_volume(result.path).data)

@@ -17,7 +17,7 @@ from napari_tomopick.project import Session
 from napari_tomopick.protocols import convert as convert_step
 from napari_tomopick.protocols import jobs
 from napari_tomopick.protocols.average import average as average_step
-from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_line
 from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
 from napari_tomopick.protocols.extract import extract as extract_step
 from napari_tomopick.protocols.import_tomograms import import_tomograms
@@ -114,10 +114,10 @@ def bin_(
             )
             inputs.run(jobs.bin_job(session, names, output, options), session)
         return
+    tomogram = inputs.tomogram_file(source, voxel_size)
     with inputs.progress_bar() as progress:
-        binned = bin_tomogram(inputs.tomogram_file(source, voxel_size), output, **options, progress=progress)
-    nz, ny, nx = binned.shape
-    inputs.out.print(f"{output}: {nx} x {ny} x {nz} at {binned.voxel_size_angstrom:g} Å", markup=False)
+        binned = bin_tomogram(tomogram, output, **options, progress=progress)
+    inputs.out.print(binning_line(tomogram, binned), markup=False)
 
 
 @app.command("crop-points")

@@ -17,6 +17,7 @@ from napari_tomopick.geometry.cropping import Interpolation, sample, spline_coef
 from napari_tomopick.geometry.missing_wedge import check_tilt_range, frequencies, measured
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.step import Step
+from napari_tomopick.models.tomogram import Acquisition
 from napari_tomopick.protocols.describe import Bounds, Progress
 from napari_tomopick.protocols.pictures import save_central_sections
 from napari_tomopick.protocols.staging import staged
@@ -75,7 +76,8 @@ def average(
     output: Path,
     *,
     interpolation: Literal["linear", "cubic"] = "cubic",
-    missing_wedge: bool = True,
+    missing_wedge: bool = False,
+    tilt_range_degrees: tuple[float, float] | None = None,
     aligned_set: bool = True,
     threads: Annotated[int, Bounds(minimum=1, maximum=64, advanced=True)] = 2,
     overwrite: bool = False,
@@ -97,6 +99,8 @@ def average(
         How boxes are turned: cubic B-spline keeps fine detail that trilinear blurs, and takes longer.
     missing_wedge : bool
         Average each frequency over the particles whose tilt range has measured it. Otherwise the plain mean.
+    tilt_range_degrees : tuple of 2 float, optional
+        Lowest and highest tilt in degrees, for the missing wedge; default: what was known at extraction.
     aligned_set : bool
         Write the aligned boxes too.
     threads : int
@@ -123,6 +127,12 @@ def average(
     if output.suffix.lower() != ".mrc":
         raise ParameterError(f"{output}: an average is written as MRC; end the name in .mrc")
     boxes = subtomograms if isinstance(subtomograms, Subtomograms) else read_subtomograms(Path(subtomograms))
+    if tilt_range_degrees is not None:
+        if not missing_wedge:
+            raise ParameterError(
+                "a tilt range matters only where the missing wedge is considered: ask for that"
+            )
+        boxes = _with_tilt_range(boxes, tilt_range_degrees)
     if missing_wedge:
         _check_tilt_ranges(boxes)
     aligned = replace(
@@ -213,6 +223,19 @@ def _aligned(
     return sample(source, shift + n // 2, turn, n, interpolation, fill)
 
 
+def _with_tilt_range(boxes: Subtomograms, tilt_range_degrees: tuple[float, float]) -> Subtomograms:
+    low, high = tilt_range_degrees
+    return replace(
+        boxes,
+        acquisitions={
+            name: replace(
+                boxes.acquisitions.get(name, Acquisition()), tilt_min_degrees=low, tilt_max_degrees=high
+            )
+            for name in dict.fromkeys(boxes.particles.tomograms.tolist())
+        },
+    )
+
+
 def _check_tilt_ranges(boxes: Subtomograms) -> None:
     unknown = [
         name
@@ -222,7 +245,7 @@ def _check_tilt_ranges(boxes: Subtomograms) -> None:
     if unknown:
         raise ParameterError(
             f"{boxes.folder}: the tilt range of the tomogram {unknown[0]!r} is not known, and the missing "
-            "wedge follows from it; give it and extract again, or average without the missing wedge"
+            "wedge follows from it; give it (--tilt-range), or average without the missing wedge"
         )
     for name, acquisition in boxes.acquisitions.items():
         if acquisition.tilt_range_degrees is not None:

@@ -14,7 +14,7 @@ from napari_tomopick.io.volumes import MrcSlabWriter, open_volume
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.protocols.describe import Bounds, Progress
 
-__all__ = ["bin_tomogram", "factor_from_dynamo_exponent"]
+__all__ = ["bin_tomogram", "binning_factor", "binning_line"]
 
 MRC_SUFFIXES = (".mrc", ".rec", ".map")
 
@@ -23,7 +23,8 @@ def bin_tomogram(
     tomogram: Tomogram,
     output: Path,
     *,
-    factor: Annotated[int, Bounds(minimum=2, maximum=64)],
+    factor: Annotated[int | None, Bounds(minimum=2, maximum=64)] = None,
+    dynamo_exponent: Annotated[int | None, Bounds(minimum=1, maximum=6)] = None,
     memory_mb: Annotated[int, Bounds(minimum=16, advanced=True)] = 512,
     progress: Progress | None = None,
 ) -> Tomogram:
@@ -40,9 +41,11 @@ def bin_tomogram(
         Its file is read in slabs and may be larger than the memory.
     output : Path
         MRC file to write; it appears when it is complete.
-    factor : int
-        How many voxels along each axis become one: 2 halves the tomogram, 4 quarters it. (Dynamo counts
-        halvings instead: its binning 2 is a factor of 4.)
+    factor : int, optional
+        How many voxels along each axis become one: 2 halves the tomogram, 4 quarters it.
+    dynamo_exponent : int, optional
+        The same as Dynamo counts it, in halvings: its binning 1 is a factor of 2, its binning 2 one of 4.
+        Give this or the factor.
     memory_mb : int
         Memory to use, in megabytes.
     progress : callable, optional
@@ -63,8 +66,7 @@ def bin_tomogram(
         If the output cannot be written.
     """
     output = Path(output)
-    if factor < 2:
-        raise ParameterError(f"a tomogram is binned by a whole factor of 2 or more, got {factor}")
+    factor = binning_factor(factor, dynamo_exponent)
     if memory_mb < 1:
         raise ParameterError(f"the memory to use must be at least 1 MB, got {memory_mb}")
     if output.suffix.lower() not in MRC_SUFFIXES:
@@ -78,10 +80,7 @@ def bin_tomogram(
     except ValueError as error:
         raise ParameterError(f"{tomogram.path}: {error}; choose a smaller factor") from error
     x, y, z = (o + (factor - 1) / 2 * size for o in tomogram.origin_angstrom)
-    left_out = tuple(n % factor for n in volume.shape)
     what = f"binning {tomogram.name} by {factor}"
-    if any(left_out):
-        what += f", {left_out} voxels (z, y, x) at the ends fill no block"
     done = 0
     with MrcSlabWriter(output, shape, np.float32, size * factor, origin_angstrom=(x, y, z)) as writer:
         if progress:
@@ -103,6 +102,31 @@ def bin_tomogram(
         source=tomogram.name,
         binning=factor,
     )
+
+
+def binning_factor(factor: int | None, dynamo_exponent: int | None) -> int:
+    """Return the factor meant by one of the two ways of giving it; raise `ParameterError` otherwise."""
+    if (factor is None) == (dynamo_exponent is None):
+        raise ParameterError("give either a binning factor or Dynamo's binning exponent")
+    try:
+        chosen = factor if factor is not None else factor_from_dynamo_exponent(dynamo_exponent or 0)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
+    if chosen < 2:
+        raise ParameterError(f"a tomogram is binned by a whole factor of 2 or more, got {chosen}")
+    return chosen
+
+
+def binning_line(source: Tomogram, binned: Tomogram) -> str:
+    """Describe a binned tomogram in a sentence, with the voxels of the source that fill no block."""
+    nz, ny, nx = binned.shape
+    text = f"{binned.path}: {nx} x {ny} x {nz} at {binned.voxel_size_angstrom:g} Å"
+    rest = [n % binned.binning for n in source.shape[::-1]]
+    if any(rest):
+        text += "; the last {}, {} and {} voxels along x, y and z fill no block and are left out".format(
+            *rest
+        )
+    return text
 
 
 def _not_finite(tomogram: Tomogram, slab: np.ndarray, first_section: int, factor: int) -> str:

@@ -54,7 +54,7 @@ def extract(
     normalise: Literal["none", "box", "background"] = "none",
     sphere_radius: Annotated[float | None, Bounds(minimum=0)] = None,
     sub_voxel: bool = False,
-    outside: Literal["skip", "pad"] = "skip",
+    pad: bool = False,
     stack: bool = False,
     threads: Annotated[int, Bounds(minimum=1, maximum=64, advanced=True)] = 2,
     overwrite: bool = False,
@@ -92,9 +92,9 @@ def extract(
     sub_voxel : bool
         Put the exact position in the box centre by interpolation (cubic spline). Otherwise the box of the
         nearest voxel is copied and what is left is noted as a shift, which averaging applies.
-    outside : "skip" or "pad"
-        Leave out boxes that leave the volume, or fill them up with the mean of their inner part. Both are
-        listed.
+    pad : bool
+        Fill boxes that leave the volume up with the mean of their inner part, instead of leaving them out.
+        Both are listed.
     stack : bool
         Write one MRC volume stack and not one file per particle.
     threads : int
@@ -129,13 +129,13 @@ def extract(
         whole[rows] = boxes_inside(corners[rows], box_size, volume.shape)
         touching[rows] = boxes_touching(corners[rows], box_size, volume.shape)
         lost[rows] = ~inside_volume(on_grid.positions[rows], volume.shape)
-    kept = whole | touching if outside == "pad" else whole
+    kept = whole | touching if pad else whole
     skipped, padded = on_grid.ids[~kept].tolist(), on_grid.ids[kept & ~whole].tolist()
     messages = _messages(skipped, padded, lost, particles, tomograms)
     if not kept.any():
         raise ParameterError(" ".join(["no box to extract, so nothing was written.", *messages]))
     chosen, corners, which = replace(on_grid.select(kept), box_size=box_size), corners[kept], which[kept]
-    parameters = asdict(cut) | {"outside": outside, "stack": stack}
+    parameters = asdict(cut) | {"pad": pad, "stack": stack}
     boxes = Subtomograms(
         folder=output,
         particles=chosen,

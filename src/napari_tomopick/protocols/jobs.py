@@ -21,7 +21,7 @@ from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import Session
 from napari_tomopick.protocols.average import average
-from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_factor, binning_line
 from napari_tomopick.protocols.convert import particles_of_general_models
 from napari_tomopick.protocols.crop_points import crop_points
 from napari_tomopick.protocols.describe import Progress
@@ -79,7 +79,7 @@ def bin_job(session: Session, names: Sequence[str], folder: Path, options: Mappi
     chosen = [session.tomogram(name) for name in names]
     if not chosen:
         raise ParameterError("no tomogram was chosen to be binned")
-    factor = options["factor"]
+    factor = binning_factor(options.get("factor"), options.get("dynamo_exponent"))
     outputs = [Path(folder) / f"{tomogram.name}_bin{factor}.mrc" for tomogram in chosen]
     for output in outputs:
         if output.exists():
@@ -99,7 +99,7 @@ def bin_job(session: Session, names: Sequence[str], folder: Path, options: Mappi
         with session.edit(f"Bin {_count(len(binned), 'tomogram')} by {factor}"):
             for tomogram in binned:
                 session.add_tomogram(tomogram, made_by("bin", bin_tomogram, [tomogram.source], options))
-        return f"{_count(len(binned), 'tomogram')} binned by {factor} into {folder}"
+        return "\n".join(binning_line(*pair) for pair in zip(chosen, binned, strict=True))
 
     return Job(f"Binning by {factor}", compute, record)
 
