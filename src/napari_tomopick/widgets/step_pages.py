@@ -122,7 +122,7 @@ class BinPage(StepPage):
 
     def __init__(self) -> None:
         super().__init__(bin_tomogram, "Make smaller copies of tomograms; picks on them fit the originals.")
-        self.form.field("factor").setValue(4)  # type: ignore[attr-defined]
+        self.form.field("factor").setText("4")  # type: ignore[attr-defined]
         self.which = QComboBox()
         self.which.setObjectName("bin-tomogram")
         self.folder = PathField("Folder for the binned tomograms", folder=True)
@@ -322,30 +322,33 @@ class PathField(QWidget):
 
 
 class CheckList(QListWidget):
-    """A short list of things to tick."""
+    """A short list of things to tick; what the user has not touched follows the suggestion."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
         self.setMaximumHeight(110)
+        self._chosen: dict[str, Qt.CheckState] = {}
+        self.itemChanged.connect(self._remember)
 
-    def offer(self, entries: Sequence[tuple[str, str]], ticked: Callable[[str], bool]) -> None:
-        """Show (text, key) entries, new ones ticked where ``ticked(key)``, known ones as they were."""
-        before = {
-            self.item(row).data(Qt.ItemDataRole.UserRole): self.item(row).checkState()
-            for row in range(self.count())
-        }
+    def offer(self, entries: Sequence[tuple[str, str]], suggested: Callable[[str], bool]) -> None:
+        """Show (text, key) entries, ticked as the user left them, or else where ``suggested(key)``."""
+        self.blockSignals(True)
         self.clear()
         for text, key in entries:
             item = QListWidgetItem(text, self)
             item.setData(Qt.ItemDataRole.UserRole, key)
-            fresh = Qt.CheckState.Checked if ticked(key) else Qt.CheckState.Unchecked
-            item.setCheckState(before.get(key, fresh))
+            suggestion = Qt.CheckState.Checked if suggested(key) else Qt.CheckState.Unchecked
+            item.setCheckState(self._chosen.get(key, suggestion))
+        self.blockSignals(False)
 
     def ticked(self) -> list[str]:
         """Return the keys of the ticked entries."""
         items = [self.item(row) for row in range(self.count())]
         return [i.data(Qt.ItemDataRole.UserRole) for i in items if i.checkState() == Qt.CheckState.Checked]
+
+    def _remember(self, item: QListWidgetItem) -> None:
+        self._chosen[item.data(Qt.ItemDataRole.UserRole)] = item.checkState()
 
 
 def free_path(path: Path) -> Path:

@@ -126,6 +126,7 @@ class StepsDock(Dock):
                 raise ProjectError(f"{job.title}: another project was opened meanwhile, so this was not kept")
             self.report.setText(job.record(self.workspace.open_session, result))
             self._show_picture(getattr(result, "picture", None))
+            self.refresh()
 
     def _show_picture(self, path: Any) -> None:
         if path is not None:
