@@ -11,9 +11,9 @@ distance in voxels and RMS angle of the normals in degrees over the traced area,
 - a spline through each level, control points at equal distances, triangle strips between the levels, two
   subdivisions and Taubin smoothing: what Dynamo's membrane model is understood to do.
 
-The last column are the best figures known for such surfaces when this was written (penalised spline or thin
-plate, whichever was better). Below it, the spacing of crop points: coefficient of variation of the distance to
-the nearest neighbour, its mean relative to the spacing asked for, and the time.
+The last column has the best figures known for such surfaces when this was written (penalised spline or thin
+plate, whichever was better). Below it, the spacing of crop points: coefficient of variation of the distance
+to the nearest neighbour, its mean relative to the spacing asked for, and the time.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from napari_tomopick.geometry.levels import Levels, arrange, over_plane
 from napari_tomopick.geometry.meshes import Mesh, grid_faces
@@ -146,7 +147,9 @@ def fit_surface(curves: Sequence[Array], *, closed: bool | None = None) -> Trace
     counts = [len(curve) for curve in levels.curves]
     # a parabola each way needs three clicks each way
     orders = (2, 3) if len(counts) >= 3 and sorted(counts)[-3] >= 3 else (2,)
-    fits = [_fit(start, orders) for start in starts]
+    # hundreds of small factorisations: threads would wait for each other, 20 times longer on a busy machine
+    with threadpool_limits(limits=1, user_api="blas"):
+        fits = [_fit(start, orders) for start in starts]
     spline, uv, _ = min(fits, key=lambda fit: fit[2])
     spline = TensorSpline(spline.u, spline.v, spline.coefficients + centre)
     return _traced(spline, np.split(uv, np.cumsum(counts)[:-1]))
