@@ -12,6 +12,8 @@ from napari.utils.notifications import notification_manager
 
 from napari_tomopick.layers import keys
 from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import ModelType
 
 
@@ -144,3 +146,14 @@ def test_slices_stay_whole_numbers_with_points_at_the_very_edge(shown):
     shown.viewer.dims.set_point(0, 7)
     shown.picking.points_added(np.array([[10.0, 10, 7]]))
     assert shown.picking.active.points[-1, 2] == np.round(shown.viewer.dims.point[0])
+
+
+def test_sliders_count_the_slices_whatever_reaches_out_of_the_tomogram(shown):
+    """An arrow out of the tomogram neither shifts the slice numbers nor has all layers sliced twice."""
+    ranges = []
+    shown.viewer.dims.events.range.connect(lambda: ranges.append(tuple(shown.viewer.dims.range)))
+    up = Particles(np.array([[40.0, 30.0, 38.0]]), tomograms=["tomo"], voxel_size_angstrom=10.0)
+    shown.session.add_particles("near the top", up, Step("manual"))
+    assert ranges == []
+    shown.viewer.add_points([[-20.0, 10.0, 10.0], [90.0, 10.0, 10.0]])
+    assert tuple(tuple(r) for r in shown.viewer.dims.range) == ((0, 39, 1), (0, 59, 1), (0, 79, 1))

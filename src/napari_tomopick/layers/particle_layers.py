@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points, Vectors
+from napari.layers import Points
 from napari.layers.base import ActionType
 from napari.utils.colormaps import ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
@@ -93,7 +93,7 @@ class ParticleView:
             projection_mode="rescale_spherical",
             axis_labels=("z", "y", "x"),
         )
-        self.arrows = Vectors(
+        self.arrows = compat.Vectors(
             np.zeros((0, 2, 3)),
             ndim=3,
             name="particle axes",
@@ -108,7 +108,7 @@ class ParticleView:
         self.points.events.data.connect(self._on_points)
 
     @property
-    def layers(self) -> tuple[Vectors, Points]:
+    def layers(self) -> tuple[compat.Vectors, Points]:
         """From bottom to top."""
         return self.arrows, self.points
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points, Vectors
+from napari.layers import Points
 from napari.layers.base import ActionType
 from napari.utils.colormaps.standardize_color import transform_color
 
@@ -23,6 +23,7 @@ from napari_tomopick.models.user_points import Model, ModelType
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
 DEFAULT_BOX = 32
@@ -107,6 +108,7 @@ class UserPointsView:
         self._rows: list[tuple[str, int]] = []
         self._sizes: dict[str, int] = {}
         self._marked: list[str] = []
+        self._looks: dict[str, list[Any]] = {}
         self.points = Points(
             np.empty((0, 3)),
             ndim=3,
@@ -128,7 +130,7 @@ class UserPointsView:
             projection_mode="rescale_spherical",
             axis_labels=("z", "y", "x"),
         )
-        self.curves = Vectors(
+        self.curves = compat.Vectors(
             np.zeros((0, 2, 3)),
             ndim=3,
             name="level curves",
@@ -145,7 +147,7 @@ class UserPointsView:
         self.markers.events.data.connect(self._on_markers)
 
     @property
-    def layers(self) -> tuple[Vectors, Points, Points]:
+    def layers(self) -> tuple[compat.Vectors, Points, Points]:
         """From bottom to top."""
         return self.curves, self.markers, self.points
 
@@ -210,7 +212,10 @@ class UserPointsView:
 
     def _draw_markers(self, models: Sequence[Model]) -> None:
         layer = self.markers
-        layer.data = xyz_to_zyx(np.array([m.marker for m in models])) if models else np.empty((0, 3))
+        data = xyz_to_zyx(np.array([m.marker for m in models])) if models else np.empty((0, 3))
+        if self._is_drawn(layer, data, [m.colour for m in models]):
+            return
+        layer.data = data
         layer.features = pd.DataFrame({"model": np.array([m.name for m in models], dtype=object)})
         if models:
             layer.size = np.full(len(models), MARKER_SIZE)
@@ -219,11 +224,21 @@ class UserPointsView:
 
     def _draw_curves(self, models: Sequence[Model]) -> None:
         segments = [curve_segments(m) for m in models]
-        data = np.concatenate([*segments, np.empty((0, 2, 3))])
-        self.curves.data = xyz_to_zyx(data)
+        data = xyz_to_zyx(np.concatenate([*segments, np.empty((0, 2, 3))]))
+        if self._is_drawn(
+            self.curves, data, [(m.colour, len(s)) for m, s in zip(models, segments, strict=True)]
+        ):
+            return
+        self.curves.data = data
         if len(data):
             # napari loses the colours when the data is replaced
             self.curves.edge_color = np.repeat(_rgba(models), [len(s) for s in segments], axis=0)
+
+    def _is_drawn(self, layer: Layer, data: NDArray[np.float64], looks: list[Any]) -> bool:
+        """Whether a layer shows this already; replacing its data would have napari slice all layers anew."""
+        same = self._looks.get(layer.name) == looks and np.array_equal(layer.data, data)
+        self._looks[layer.name] = looks
+        return same
 
     def _on_points(self, event: Any) -> None:
         if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):

@@ -138,6 +138,8 @@ class ReviewDock(Dock):
             else "Nothing is selected: press Select, then click a particle or drag a box."
             if review.sets
             else "There are no particle sets in this tomogram yet: make one with a step."
+            if self.workspace.tomogram is not None
+            else "Open a tomogram in the Tomograms dock first."
         )
         for widget, show in (
             (self.colour_by, lambda: self.colour_by.setCurrentText(review.look.colour_by)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDockWidget
 
@@ -28,7 +29,7 @@ def add_docks(viewer: napari.viewer.Viewer) -> dict[str, QDockWidget]:
         name: viewer.window.add_dock_widget(dock(viewer), name=name, area="right", tabify=True)
         for name, dock in DOCKS.items()
     }
-    docks["Tomograms"].raise_()
+    _bring_to_front(docks["Tomograms"])
     return docks
 
 
@@ -45,9 +46,14 @@ def open_window(project: Path) -> None:
         tomograms = workspace.open_session.tomograms()
         if tomograms:
             workspace.open_tomogram(tomograms[0].name)
-            docks["Picking"].raise_()
+            _bring_to_front(docks["Picking"])
     napari.run()
     workspace.close_project()
+
+
+def _bring_to_front(dock: QDockWidget) -> None:
+    # tabs take an order only once the window has been laid out
+    QTimer.singleShot(0, dock.raise_)
 
 
 def _make_room(viewer: napari.viewer.Viewer) -> None:
