@@ -325,6 +325,9 @@ def test_orient_by_the_nearest_of_all_membranes():
     assert found.particles.directions()[:, 1] == pytest.approx([1, -1, 1, -1], abs=1e-3)
     assert found.particles.positions.tolist() == points.tolist()
     assert found.too_far.tolist() == []
+    assert found.messages == ()
+    beside = orient(Particles(points[:1]), [sheet((120.0, 15.0, 35.0), name="low")])
+    assert beside.messages[0].startswith("low: the side marker")
 
     near = orient(Particles(points, ids=np.array([5, 6, 7, 8])), [high, low], max_distance=7.0)
     assert near.particles.ids.tolist() == [5, 6]

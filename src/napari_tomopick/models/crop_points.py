@@ -186,10 +186,32 @@ def model_mesh(
     radius: float | tuple[float, float, float] | None = None,
 ) -> Mesh:
     """The depiction mesh of a surface or vesicle; parameters and errors as of `crop_points`."""
+    return mesh_and_messages(
+        model,
+        mesh_parameter=mesh_parameter,
+        max_triangles=max_triangles,
+        subdivision=subdivision,
+        closed=closed,
+        center=center,
+        radius=radius,
+    )[0]
+
+
+def mesh_and_messages(
+    model: Model,
+    *,
+    mesh_parameter: float,
+    max_triangles: int,
+    subdivision: int,
+    closed: bool | None = None,
+    center: tuple[float, float, float] | None = None,
+    radius: float | tuple[float, float, float] | None = None,
+) -> tuple[Mesh, tuple[str, ...]]:
+    """The mesh of `model_mesh`, and what to tell the user about it."""
     check_points(model, None, given=center is not None and radius is not None)
     _positive("mesh_parameter", mesh_parameter)
     surface = surface_of(model, closed=closed, center=center, radius=radius)
-    return _mesh(surface, mesh_parameter, max_triangles, subdivision)[0]
+    return _mesh(surface, mesh_parameter, max_triangles, subdivision)
 
 
 def check_points(model: Model, shape: tuple[int, int, int] | None, *, given: bool) -> None:

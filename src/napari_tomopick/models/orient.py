@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.errors import ModelError, ParameterError
 from napari_tomopick.geometry import orientations
-from napari_tomopick.models.crop_points import model_mesh, parameters_for
+from napari_tomopick.models.crop_points import mesh_and_messages, parameters_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import Model
 
@@ -26,10 +26,13 @@ class Oriented:
         in voxels) and ``tomopickSurface`` (its name).
     too_far : int array
         Ids of those that were further away than allowed.
+    messages : tuple of str
+        What to tell the user about the surfaces, each beginning with the name of one.
     """
 
     particles: Particles
     too_far: NDArray[np.int64]
+    messages: tuple[str, ...] = ()
 
 
 def orient(
@@ -74,15 +77,17 @@ def orient(
     nearest = np.full(len(particles), np.inf)
     normals = np.tile([0.0, 0.0, 1.0], (len(particles), 1))
     names = np.full(len(particles), "", dtype=object)
+    messages: list[str] = []
     for model in surfaces:
         _check_voxel_size(particles, model)
         anywhere = (particles.tomograms == "") | (model.tomogram == "")
         rows = np.flatnonzero(anywhere | (particles.tomograms == model.tomogram))
         own = {k: model.parameters[k] for k in ("closed", "center", "radius") if k in model.parameters}
         own = {k: v for k, v in own.items() if k in parameters_for(model.type)}
-        mesh = model_mesh(
+        mesh, notes = mesh_and_messages(
             model, mesh_parameter=mesh_parameter, max_triangles=max_triangles, subdivision=subdivision, **own
         )
+        messages += [f"{model.name}: {note}" for note in notes]
         _, normal, distance = mesh.nearest(particles.positions[rows])
         closer = distance < nearest[rows]
         rows = rows[closer]
@@ -96,7 +101,7 @@ def orient(
         rotations=orientations.from_directions(normals, twist_seed=twist_seed),
     )
     far = np.zeros(len(particles), bool) if max_distance is None else nearest > max_distance
-    return Oriented(oriented.select(~far), particles.ids[far])
+    return Oriented(oriented.select(~far), particles.ids[far], tuple(messages))
 
 
 def _check_voxel_size(particles: Particles, model: Model) -> None:
