@@ -74,7 +74,7 @@ def test_an_undocumented_option_is_a_defect():
 
 
 def test_an_option_nobody_can_type_is_a_defect():
-    def careless(*, depth: dict = None):
+    def careless(*, depth: dict | None = None):
         """Do.
 
         Parameters

@@ -101,7 +101,7 @@ def test_from_clicks_to_an_average(hand, sample, tmp_path):
     hand.click("add-model")
     hand.until(lambda s: len(s["models"]) == 2, "the general model")
     middle(hand)
-    crowns = [name for name in hand.state()["models"] if name != surface][0]
+    crowns = next(name for name in hand.state()["models"] if name != surface)
     for n, (x, y, z) in enumerate(sample.crowns.positions, 1):
         hand.go_to_slice(round(z))
         hand.over((x, y))

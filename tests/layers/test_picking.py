@@ -333,3 +333,16 @@ def test_curves_keep_their_colours_when_a_model_goes(shown, press):
     shown.picking.remove(first)
     assert len(curves.data) == 1
     assert np.allclose(curves.edge_color, transform_color(shown.session.model(other).colour))
+
+
+def test_napari_can_neither_delete_our_layers_nor_paste_into_them(shown, press, complaints):
+    press("C", (19, 5, 10))
+    layer = shown.picking.view.points
+    layer.selected_data = {0}
+    press("Control-C")
+    press("Control-V")
+    assert len(layer.data) == 1
+    assert "pasted" in complaints()[-1]
+    with pytest.warns(UserWarning, match="locked"):
+        shown.viewer.layers.remove_selected()
+    assert layer in shown.viewer.layers

@@ -90,6 +90,11 @@ def test_hidden_sets_and_arrows_are_not_drawn(review):
     review.set_look(arrows=False)
     assert not review.view.arrows.visible
     review.set_look(arrows=True, arrow_length=5.0)
+    # napari's eye in the list of layers means the same
+    review.view.arrows.visible = False
+    review.redraw()
+    assert not review.look.arrows
+    assert not review.view.arrows.visible
     assert np.allclose(np.linalg.norm(review.view.arrows.data[:, 1], axis=1), 5)
 
 

@@ -106,7 +106,8 @@ def particles_from(path: Path, tomogram: Tomogram) -> Particles:
         )
     if particles.voxel_size_angstrom is None:
         notes.print(
-            f"note: {path.name} holds no voxel size; its coordinates are taken to be voxels of {tomogram.path.name}"
+            f"note: {path.name} holds no voxel size; its coordinates are taken to be voxels of "
+            f"{tomogram.path.name}"
         )
         particles = replace(particles, voxel_size_angstrom=tomogram.voxel_size_angstrom)
     return replace(particles, tomograms=[tomogram.name] * len(particles))  # type: ignore[arg-type]
@@ -119,7 +120,8 @@ def chosen_models(session: Session, names: Sequence[str], tomogram: str | None) 
     for name in names:
         if name not in known:
             raise ParameterError(
-                f"{session.path.name} has no model called {name!r}; there are: {', '.join(sorted(known)) or 'none'}"
+                f"{session.path.name} has no model called {name!r}; there are: "
+                f"{', '.join(sorted(known)) or 'none'}"
             )
     return [model for model in models if not names or model.name in names]
 

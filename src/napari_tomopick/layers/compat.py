@@ -162,15 +162,23 @@ def visible_from_afar(layer: Points, pixels: float) -> None:
     limit()
 
 
-def forbid_transforms(layer: Layer) -> None:
-    """Refuse napari's transform mode, which would part a layer's positions from the voxels."""
+def protect(layer: Layer) -> None:
+    """Refuse what napari offers for any layer and what would part one of ours from the session, unnoticed.
 
-    def refuse() -> None:
+    Deleting the layer, transforming it (its positions are voxels), and pasting, which tells nobody.
+    """
+    layer.locked = True
+
+    def refuse_transform() -> None:
         if str(layer.mode) == "transform":
             layer.mode = "pan_zoom"
             show_warning("This layer cannot be transformed: its positions are voxels of the tomogram.")
 
-    layer.events.mode.connect(refuse)
+    def refuse_paste(_layer: Layer) -> None:
+        show_warning("Points cannot be pasted here; put them with C or by clicking.")
+
+    layer.events.mode.connect(refuse_transform)
+    layer.bind_key("Control-V", refuse_paste, overwrite=True)
 
 
 def point_under(layer: Any, event: Any) -> int | None:

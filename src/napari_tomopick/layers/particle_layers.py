@@ -103,7 +103,7 @@ class ParticleView:
             axis_labels=("z", "y", "x"),
         )
         for layer in self.layers:
-            compat.forbid_transforms(layer)
+            compat.protect(layer)
         compat.visible_from_afar(self.points, MIN_POINT_PIXELS)
         self.points.events.data.connect(self._on_points)
 

@@ -39,6 +39,7 @@ class Review:
         self.view = ParticleView(self.delete_particles, self.redraw)
         self.view.points.selected_data.events.items_changed.connect(lambda: self.selection_changed.emit())
         self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
+        self.view.arrows.events.visible.connect(self._on_arrows_visible)
         self.reach = 0.0
 
     def particles(self, uid: str) -> Particles:
@@ -59,6 +60,12 @@ class Review:
         self.look = replace(self.look, **changes)
         self.redraw()
         self.look_changed.emit()
+
+    def _on_arrows_visible(self) -> None:
+        """Take it as meant here when a user hides the arrows in napari's list of layers."""
+        if self.view.arrows.visible != self.look.arrows:
+            self.look = replace(self.look, arrows=self.view.arrows.visible)
+            self.look_changed.emit()
 
     def reload(self) -> None:
         """Ask the session for the particles of the shown tomogram, and draw them."""

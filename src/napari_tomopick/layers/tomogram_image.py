@@ -149,7 +149,7 @@ class TomogramImage:
             axis_labels=("z", "y", "x"),
         )
         self.layer.contrast_limits_range = (low - (high - low), high + (high - low))
-        compat.forbid_transforms(self.layer)
+        compat.protect(self.layer)
         self._viewer.layers.insert(0, self.layer)
         compat.unmirror(self._viewer)
         compat.go_to(self._viewer, [(n - 1) // 2 for n in loaded.data.shape])
