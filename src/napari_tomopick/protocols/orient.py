@@ -28,10 +28,13 @@ class OrientedParticles:
         With the columns ``tomopickDistance`` (voxels to the membrane) and ``tomopickSurface`` (its name).
     too_far : int array
         Ids of those left out because they are too far from every membrane.
+    messages : tuple of str
+        What to tell the user of the membranes.
     """
 
     particles: Particles
     too_far: NDArray[np.int64]
+    messages: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """How many were oriented, how far they are from the membrane, and which were left out."""
@@ -45,7 +48,7 @@ class OrientedParticles:
             )
         if len(self.too_far):
             lines.append(f"{len(self.too_far)} too far away, left out: {', '.join(map(str, self.too_far))}")
-        return lines
+        return [*lines, *self.messages]
 
 
 def orient(
@@ -116,4 +119,4 @@ def orient(
         max_triangles=max_triangles,
         subdivision=subdivision,
     )
-    return OrientedParticles(found.particles, found.too_far)
+    return OrientedParticles(found.particles, found.too_far, found.messages)
