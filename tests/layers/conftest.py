@@ -16,10 +16,16 @@ from napari_tomopick.models.user_points import ModelType
 SHAPE = (40, 60, 80)
 
 
-def a_tomogram(folder, name="tomo", shape=SHAPE, seed=0) -> Tomogram:
-    path = folder / f"{name}.mrc"
-    write_mrc(path, np.random.default_rng(seed).normal(size=shape).astype(np.float32), 10.0)
-    return Tomogram(name, path, shape, 10.0)
+@pytest.fixture
+def a_tomogram(tmp_path):
+    """``a_tomogram(name="tomo", shape=SHAPE)``: a small tomogram in a file."""
+
+    def a_tomogram(name="tomo", shape=SHAPE):
+        path = tmp_path / f"{name}.mrc"
+        write_mrc(path, np.random.default_rng(0).normal(size=shape).astype(np.float32), 10.0)
+        return Tomogram(name, path, shape, 10.0)
+
+    return a_tomogram
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,9 +56,9 @@ def workspace(viewer, tmp_path):
 
 
 @pytest.fixture
-def shown(workspace, tmp_path) -> Workspace:
+def shown(workspace, a_tomogram) -> Workspace:
     """A workspace showing its only tomogram, with an empty surface model."""
-    workspace.session.add_tomogram(a_tomogram(tmp_path))
+    workspace.session.add_tomogram(a_tomogram())
     workspace.open_tomogram("tomo")
     workspace.picking.add_model(ModelType.SURFACE, "membrane")
     return workspace

@@ -5,7 +5,6 @@ import weakref
 
 import numpy as np
 import pytest
-from conftest import a_tomogram
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.notifications import notification_manager
@@ -56,9 +55,9 @@ class Later:
             done(result)
 
 
-def test_opening_another_tomogram_gives_up_the_first(workspace, tmp_path):
+def test_opening_another_tomogram_gives_up_the_first(workspace, a_tomogram):
     for name in "ab":
-        workspace.session.add_tomogram(a_tomogram(tmp_path, name))
+        workspace.session.add_tomogram(a_tomogram(name))
     workspace.run = later = Later()
     told = []
     workspace.loading_changed.connect(told.append)
@@ -71,8 +70,8 @@ def test_opening_another_tomogram_gives_up_the_first(workspace, tmp_path):
     assert workspace.image.layer.name == "b"
 
 
-def test_a_missing_file_is_told_and_what_was_shown_stays(shown, tmp_path):
-    other = a_tomogram(tmp_path, "other")
+def test_a_missing_file_is_told_and_what_was_shown_stays(shown, a_tomogram):
+    other = a_tomogram("other")
     shown.session.add_tomogram(other)
     other.path.unlink()
     before = len(notification_manager.records)
@@ -91,8 +90,8 @@ def test_a_defect_is_not_hidden(shown):
         shown.run_in_background(broken, print)
 
 
-def test_switching_and_closing_leaves_no_layer_behind(shown, press, tmp_path):
-    shown.session.add_tomogram(a_tomogram(tmp_path, "other", (30, 30, 30)))
+def test_switching_and_closing_leaves_no_layer_behind(shown, press, a_tomogram):
+    shown.session.add_tomogram(a_tomogram("other", (30, 30, 30)))
     press("C", (19, 5, 10))
     layers = set(shown.viewer.layers)
     for name in ("other", "tomo") * 3:
@@ -106,8 +105,8 @@ def test_switching_and_closing_leaves_no_layer_behind(shown, press, tmp_path):
     assert shown.tomogram is None
 
 
-def test_the_active_model_is_remembered_for_each_tomogram(shown, tmp_path):
-    shown.session.add_tomogram(a_tomogram(tmp_path, "other"))
+def test_the_active_model_is_remembered_for_each_tomogram(shown, a_tomogram):
+    shown.session.add_tomogram(a_tomogram("other"))
     second = shown.picking.add_model(ModelType.GENERAL, "second")
     shown.open_tomogram("other")
     assert shown.picking.active is None
@@ -128,9 +127,9 @@ def test_reopening_shows_the_same_state_with_undo(shown, press):
     assert shown.picking.view.points.data.tolist() == [[19, 5, 10]]
 
 
-def test_import_adds_the_tomograms_as_one_edit_and_shows_the_first(workspace, tmp_path):
+def test_import_adds_the_tomograms_as_one_edit_and_shows_the_first(workspace, a_tomogram, tmp_path):
     for name in "ab":
-        a_tomogram(tmp_path, name)
+        a_tomogram(name)
     workspace.import_tomograms([tmp_path / "a.mrc", tmp_path / "b.mrc"])
     assert [t.name for t in workspace.session.tomograms()] == ["a", "b"]
     assert workspace.tomogram_name == "a"

@@ -40,23 +40,23 @@ class Key:
 
 KEYS = (
     Key("C", "add_point", "put a point under the mouse"),
-    Key("Shift-C", "put_marker", "put the side marker under the mouse"),
-    Key("Delete", "delete", "delete what is selected, or else the last point"),
+    Key("Shift-C", "put_marker", "put the side marker there"),
+    Key("Delete", "delete", "delete selected, else last"),
     Key("Backspace", "delete", "the same"),
     Key("Control-Z", "undo", "undo"),
     Key("Control-Shift-Z", "redo", "redo"),
-    Key("X", "show_x", "the plane across x at the mouse"),
-    Key("Y", "show_y", "the plane across y at the mouse"),
-    Key("Z", "show_z", "the plane across z at the mouse"),
+    Key("X", "show_x", "slice across x, at mouse"),
+    Key("Y", "show_y", "slice across y, at mouse"),
+    Key("Z", "show_z", "slice across z, at mouse"),
 )
 
 MOUSE = (
-    ("Ctrl+wheel", "next or previous slice (also ← →)"),
+    ("Ctrl+wheel", "next slice (also ← →)"),
     ("Wheel, drag", "zoom, pan"),
-    ("2, then click", "put points by clicking"),
-    ("3, then drag", "select points, move them"),
+    ("2, click", "put points by clicking"),
+    ("3, drag", "select points, move them"),
     ("4", "back to pan and zoom"),
-    ("Right click", "delete the point under the mouse"),
+    ("Right click", "delete the point there"),
 )
 
 

@@ -10,7 +10,7 @@ from napari.qt.threading import create_worker
 from psygnal import SignalInstance
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.focus import canvas_follows_mouse
@@ -48,7 +48,16 @@ class Dock(QWidget):
         self.setMinimumWidth(300)
         self.workspace = workspace_for(viewer)
         self.workspace.run = run_in_thread
-        self.column = QVBoxLayout(self)
+        # on a small screen a dock scrolls, and does not make the window grow
+        area, content = QScrollArea(), QWidget()
+        area.setWidget(content)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        self.column = QVBoxLayout(content)
         self.column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         self.column.setSpacing(SPACING)
         # a hundred edits in a burst are shown once

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 Role = Qt.ItemDataRole
 SWATCH_PIXELS = 12
 MAX_COLUMN_PIXELS = 160
+MIN_ROWS = 5
 NO_PARENT = QModelIndex()
 
 
@@ -173,7 +174,9 @@ class RowsTable(QTableView):
         self.setAlternatingRowColors(False)
         self.setWordWrap(False)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        row_height = self.fontMetrics().height() + 8
+        self.verticalHeader().setDefaultSectionSize(row_height)
+        self.setMinimumHeight(MIN_ROWS * row_height)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setMinimumSectionSize(24)
