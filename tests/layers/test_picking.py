@@ -289,7 +289,9 @@ def test_models_can_be_hidden_renamed_copied_and_deleted_with_undo(shown, press)
     uid = shown.picking.active.uid
     shown.picking.set_visible(uid, False)
     assert len(shown.picking.view.points.data) == 0
-    shown.picking.set_visible(uid, True)
+    press("C", (19, 5, 20))
+    assert shown.picking.is_visible(uid)
+    press("Control-Z")
     copy = shown.picking.duplicate(uid)
     assert shown.session.model(copy).name == "membrane copy"
     assert shown.session.model(copy).points.tolist() == [[10, 5, 19]]

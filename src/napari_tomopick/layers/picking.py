@@ -192,6 +192,8 @@ class Picking:
             raise ModelError(NO_MODEL if self._workspace.tomogram else "Open a tomogram first.")
         if compat.is_3d(self._workspace.viewer):
             raise ModelError(NO_SLICE)
+        # what is put must be seen
+        self._hidden.discard(model.uid)
         return model
 
     def _add(self, positions: NDArray[np.float64]) -> None:
@@ -214,7 +216,8 @@ class Picking:
 
     def points_moved(self, rows: list[tuple[str, int]], positions: NDArray[np.float64]) -> None:
         """Move points to where they were dragged, unless the hand only trembled."""
-        before = np.array([self._workspace.open_session.model(uid).points[row] for uid, row in rows])
+        models = {m.uid: m for m in self.models}
+        before = np.array([models[uid].points[row] for uid, row in rows])
         if np.abs(positions - before).max() * self._workspace.viewer.scene.camera.zoom < DRAG_PIXELS:
             self.redraw()
             return

@@ -190,25 +190,32 @@ class UserPointsView:
 
     def _draw_points(self, models: Sequence[Model]) -> None:
         layer, n = self.points, len(self._rows)
-        positions = [m.points for m in models]
-        # a shorter array would keep the looks of the first rows, whichever rows are gone: set all of them
-        layer.data = xyz_to_zyx(np.concatenate(positions)) if n else np.empty((0, 3))
+        lengths = [len(m) for m in models]
+        border = _rgba(models)
+        # what is below is to be seen through a box, and still through a traced point
+        opacity = [0.12 if m.type in BOX_TYPES else 0.35 for m in models]
+        face = np.column_stack([border[:, :3], np.array(opacity, np.float32)])
+        sizes = np.array([point_size(m) for m in models])
+        layer.selected_data = set()
+        if models:
+            # points at the end get these looks with their data; those of the active model come last
+            layer.current_size = sizes[-1]
+            layer.current_border_color, layer.current_face_color = border[-1], face[-1]
+        positions = np.concatenate([np.empty((0, 3)), *(m.points for m in models)])
+        layer.data = xyz_to_zyx(positions)
         layer.features = pd.DataFrame(
             {
                 "model": np.array([m.name for m in models for _ in range(len(m))], dtype=object),
                 "uid": np.array([uid for uid, _ in self._rows], dtype=object),
-                "level": np.concatenate([m.levels for m in models]) if n else np.empty(0, np.int64),
+                "level": np.concatenate([np.empty(0, np.int64), *(m.levels for m in models)]),
                 "number": np.array([i + 1 for _, i in self._rows], dtype=np.int64),
             }
         )
         if n:
-            lengths = [len(m) for m in models]
-            colours = np.repeat(_rgba(models), lengths, axis=0)
-            layer.size = np.repeat([point_size(m) for m in models], lengths)
-            layer.border_color = colours
-            # what is below is to be seen through a box, and still through a traced point
-            opaque = np.repeat([0.12 if m.type in BOX_TYPES else 0.35 for m in models], lengths)
-            layer.face_color = np.column_stack([colours[:, :3], opaque])
+            # a shorter array keeps the looks of the first rows, whichever rows are gone: check all of them
+            _set_if_changed(layer, "size", np.repeat(sizes, lengths))
+            _set_if_changed(layer, "border_color", np.repeat(border, lengths, axis=0))
+            _set_if_changed(layer, "face_color", np.repeat(face, lengths, axis=0))
 
     def _draw_markers(self, models: Sequence[Model]) -> None:
         layer = self.markers
@@ -272,3 +279,9 @@ class UserPointsView:
 def _rgba(models: Sequence[Model]) -> NDArray[np.float32]:
     """The models' colours, ``(n, 4)`` from 0 to 1."""
     return transform_color([m.colour for m in models]) if models else np.empty((0, 4), np.float32)
+
+
+def _set_if_changed(layer: Points, look: str, values: NDArray[Any]) -> None:
+    """Set a look of all points; each such setting has napari draw them all again."""
+    if not np.array_equal(getattr(layer, look), values):
+        setattr(layer, look, values)
