@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+from benchmark_modules import BENCHMARKS, DATA, benchmark, needs_data
 from napari_tomopick.io.models import read_models
 from napari_tomopick.models.user_points import ModelType
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-DATA = os.environ.get("TOMOPICK_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="TOMOPICK_DATA does not name the folder of real data")
-
-
-def benchmark(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up by name
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
-    return module
 
 
 def test_the_traced_lysosome_can_be_read() -> None:

@@ -4,15 +4,22 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hand import Hand
+from scipy.spatial import cKDTree
 
-from napari_tomopick.io.volumes import write_mrc
-from napari_tomopick.models.tomogram import Tomogram
+from benchmark_modules import BENCHMARKS, DATA, benchmark, needs_data
+from napari_tomopick.io.models import read_models
+from napari_tomopick.io.volumes import open_volume, write_mrc
+from napari_tomopick.models.tomogram import Acquisition, Tomogram
 from napari_tomopick.project import Session
+from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.samples import membrane_tomogram
 
 pytestmark = [
@@ -26,108 +33,148 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def sample():
-    return membrane_tomogram(size=(144, 128, 64), crowns=6, ribosomes=4)
-
-
-@pytest.fixture
-def hand(tmp_path, sample):
-    write_mrc(tmp_path / "synthetic.mrc", sample.volume, sample.voxel_size_angstrom)
-    nz, ny, nx = sample.volume.shape
-    with Session.create(tmp_path / "p.tomopick") as session:
-        session.add_tomogram(
-            Tomogram("synthetic", tmp_path / "synthetic.mrc", (nz, ny, nx), 10.0, sample.acquisition)
+@contextmanager
+def window_on(tomogram, folder):
+    """A window on a new project with one tomogram, and a hand to drive it."""
+    with Session.create(folder / "p.tomopick") as session:
+        session.add_tomogram(tomogram)
+    state = folder / "state.json"
+    with open(folder / "window.log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("watched_window.py"), folder / "p.tomopick", state],
+            env={**os.environ, "NAPARI_CONFIG": str(folder / "napari.yaml"), "QT_QPA_PLATFORM": "xcb"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
-    state = tmp_path / "state.json"
-    log = open(tmp_path / "window.log", "wb")
-    process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("watched_window.py"), tmp_path / "p.tomopick", state],
-        env={**os.environ, "NAPARI_CONFIG": str(tmp_path / "napari.yaml"), "QT_QPA_PLATFORM": "xcb"},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    hand = Hand(state, process)
-    try:
-        hand.until(lambda s: s["tomogram"] == "synthetic" and not s["loading"], "the tomogram", timeout=120)
-        yield hand
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
+        hand = Hand(state, process)
+        try:
+            hand.until(lambda s: s["tomogram"] and not s["loading"], "the tomogram", timeout=120)
+            yield hand
+        finally:
+            # pulling the plug is how every one of these tests ends
+            process.kill()
+            process.wait()
 
 
-def middle(hand):
-    x, y, width, height = hand.state()["canvas"]
-    hand.point_at(x + width / 2, y + height / 2)
-
-
-def test_from_clicks_to_an_average(hand, sample, tmp_path):
-    # a membrane, traced in five slices, and its side marker
+def add_model(hand, letters):
+    """Add a model of the type that begins with these letters, and return its name."""
+    before = set(hand.state()["models"])
     hand.click("Picking")
-    hand.choose("new-model-type", "surf")
+    hand.choose("new-model-type", letters)
     hand.click("add-model")
-    hand.until(lambda s: len(s["models"]) == 1, "the surface model")
-    middle(hand)
-    clicked = []
-    for z in (14, 23, 32, 41, 50):
-        hand.go_to_slice(z)
-        for y in (14, 40, 66, 92, 116):
-            x = sample.membrane.points(np.array([y]), np.array(z))[0, 0]
-            hand.over((x, y))
-            hand.key("c")
-            clicked.append((x, y, z))
-            n = len(clicked)
-            hand.until(lambda s, n=n: len(next(iter(s["models"].values()))["points"]) == n, f"point {n}")
-    [surface] = hand.state()["models"]
-    picked = np.array(hand.state()["models"][surface]["points"])
-    scale = hand.state()["pixels_per_voxel"][0]
-    # what was under the mouse is what is kept: within the pixel the mouse can point at
-    np.testing.assert_allclose(picked, clicked, atol=0.5 / scale + 0.05)
+    seen = hand.until(lambda s: set(s["models"]) != before, "the new model")
+    x, y, width, height = seen["canvas"]
+    hand.point_at(x + width / 2, y + height / 2)
+    return next(iter(set(seen["models"]) - before))
 
-    # undo and redo by key
-    hand.key("ctrl+z")
-    hand.until(lambda s: len(s["models"][surface]["points"]) == 24, "undo")
-    hand.key("ctrl+shift+z")
-    hand.until(lambda s: len(s["models"][surface]["points"]) == 25, "redo")
 
-    hand.go_to_slice(32)
-    hand.over(sample.marker[:2])
-    hand.key("shift+c")
-    hand.until(lambda s: s["models"][surface]["marker"] is not None, "the side marker")
-
-    # crowns as loose points
-    hand.choose("new-model-type", "gene")
-    hand.click("add-model")
-    hand.until(lambda s: len(s["models"]) == 2, "the general model")
-    middle(hand)
-    crowns = next(name for name in hand.state()["models"] if name != surface)
-    for n, (x, y, z) in enumerate(sample.crowns.positions, 1):
+def pick(hand, name, points):
+    """Put points into the active model, each in its slice, and see that what was meant is what is kept."""
+    for n, (x, y, z) in enumerate(points, 1):
         hand.go_to_slice(round(z))
         hand.over((x, y))
         hand.key("c")
-        hand.until(lambda s, n=n: len(s["models"][crowns]["points"]) == n, f"crown {n}")
+        hand.until(lambda s, n=n: len(s["models"][name]["points"]) == n, f"point {n} of {name}")
+    kept = np.array(hand.state()["models"][name]["points"])
+    pixel = abs(1 / hand.state()["pixels_per_voxel"][0])
+    meant = np.column_stack([np.asarray(points)[:, :2], np.rint(np.asarray(points)[:, 2])])
+    # the mouse stands on whole pixels of the screen
+    np.testing.assert_allclose(kept, meant, atol=0.5 * pixel + 0.05)
 
-    # the steps, each run with its button
+
+def put_marker(hand, name, marker):
+    hand.go_to_slice(round(marker[2]))
+    hand.over(marker[:2])
+    hand.key("shift+c")
+    hand.until(lambda s: s["models"][name]["marker"] is not None, "the side marker")
+
+
+def run_step(hand, letters, results, timeout=60):
+    """Run a step with its button, until the project holds this many particle sets and results."""
     hand.click("Steps")
-    hand.choose("step", "Orient")
+    hand.choose("step", letters)
     hand.click("run-step")
-    hand.until(lambda s: any("oriented" in name for name in s["sets"]), "oriented particles")
-    hand.choose("step", "Extract")
-    hand.click("run-step")
-    hand.until(lambda s: len(s["results"]) == 1, "subtomograms")
-    hand.choose("step", "Average")
-    hand.click("run-step")
-    seen = hand.until(lambda s: len(s["results"]) == 2, "the average")
-    assert Path(seen["results"][1]).exists()
+    return hand.until(
+        lambda s: len(s["sets"]) + len(s["results"]) == results and s["widgets"]["run-step"]["enabled"],
+        f"the result of {letters}",
+        timeout,
+    )
 
-    # pulling the plug loses nothing
-    hand._process.kill()
-    hand._process.wait()
+
+def axis_angles(first, second):
+    return np.degrees(np.arccos(np.clip(np.sum(first * second, axis=1), -1, 1)))
+
+
+def test_from_clicks_to_an_average(tmp_path):
+    sample = membrane_tomogram(size=(144, 128, 64), crowns=6, ribosomes=4)
+    path = tmp_path / "synthetic.mrc"
+    write_mrc(path, sample.volume, sample.voxel_size_angstrom)
+    with window_on(Tomogram("synthetic", path, sample.volume.shape, 10.0), tmp_path) as hand:
+        surface = add_model(hand, "surf")
+        y, z = (grid.ravel() for grid in np.meshgrid([14.0, 40, 66, 92, 116], [14.0, 23, 32, 41, 50]))
+        pick(hand, surface, sample.membrane.points(y, z))
+        hand.key("ctrl+z")
+        hand.until(lambda s: len(s["models"][surface]["points"]) == 24, "undo")
+        hand.key("ctrl+shift+z")
+        hand.until(lambda s: len(s["models"][surface]["points"]) == 25, "redo")
+        put_marker(hand, surface, sample.marker)
+        pick(hand, add_model(hand, "gene"), sample.crowns.positions)
+        run_step(hand, "Orient", 1)
+        run_step(hand, "Extract", 2)
+        seen = run_step(hand, "Average", 3)
+        assert Path(seen["results"][1]).exists()
     with Session.open(tmp_path / "p.tomopick") as session:
         [entry] = session.particle_sets()
         particles = session.particles(entry.uid)
         assert session.undo_label is not None
-    assert len(particles) == 6
-    cosines = np.sum(particles.directions() * sample.crowns.directions(), axis=1)
-    assert np.degrees(np.arccos(cosines)).max() < 12
+    assert axis_angles(particles.directions(), sample.crowns.directions()).max() < 12
+
+
+@needs_data
+def test_crowns_on_a_membrane(tmp_path):
+    data, membrane = Path(DATA), benchmark("membrane")
+    truth = pd.read_csv(data / "membrane" / "membrane_surface_truth.csv").query("membrane == 'omm'")
+    points, normals = truth[["x", "y", "z"]].to_numpy(), truth[["nx", "ny", "nz"]].to_numpy()
+    crowns = pd.read_csv(data / "membrane" / "membrane_truth.csv").query("cls == 'crown'")
+    [tomogram] = import_tomograms([data / "membrane" / "membrane.mrc"], tilt_range_degrees=(-60, 60))
+    with window_on(tomogram, tmp_path) as hand:
+        surface = add_model(hand, "surf")
+        pick(hand, surface, membrane.outer_membrane_as_clicked(points, normals, seed=0).points)
+        put_marker(hand, surface, membrane.MARKER)
+        pick(hand, add_model(hand, "gene"), crowns[["x", "y", "z"]].to_numpy())
+        run_step(hand, "Crop", 1)
+        run_step(hand, "Orient", 2)
+        run_step(hand, "Extract", 3)
+        run_step(hand, "Average", 4)
+    with Session.open(tmp_path / "p.tomopick") as session:
+        sets = {entry.step.name: session.particles(entry.uid) for entry in session.particle_sets()}
+    cropped = sets["crop-points"]
+    cropped = cropped.select(cropped.table["tomopickModel"].to_numpy() == surface)
+    nearest = cKDTree(points).query(cropped.positions)[1]
+    off = np.sum((cropped.positions - points[nearest]) * normals[nearest], axis=1)
+    assert np.sqrt(np.mean(off**2)) < 1.0
+    assert np.sqrt(np.mean(axis_angles(cropped.directions(), normals[nearest]) ** 2)) < 3.5
+    axes = crowns[["nx", "ny", "nz"]].to_numpy()
+    assert np.sqrt(np.mean(axis_angles(sets["orient"].directions(), axes) ** 2)) < 5
+
+
+@needs_data
+def test_the_leaflets_of_a_real_membrane(tmp_path):
+    lysosome = benchmark("lysosome")
+    [model] = read_models(BENCHMARKS / "data" / "lysosome_models.json")
+    [tomogram] = import_tomograms([Path(DATA) / "lysosome" / "lysosome_crop_12.3A.mrc"])
+    tomogram = replace(tomogram, acquisition=Acquisition(tilt_min_degrees=-45, tilt_max_degrees=45))
+    # every third click of eight of the slices: what a hand has the patience for
+    clicks = np.concatenate([contour[::3] for contour in model.contours()[1:9]])
+    with window_on(tomogram, tmp_path) as hand:
+        surface = add_model(hand, "surf")
+        pick(hand, surface, clicks)
+        put_marker(hand, surface, model.marker)
+        run_step(hand, "Crop", 1)
+        run_step(hand, "Extract", 2)
+        seen = run_step(hand, "Average", 3)
+    profile = lysosome.z_profile(np.asarray(open_volume(seen["results"][1]).data))
+    (inner, outer), contrast = lysosome.leaflets(profile)
+    assert abs(inner + outer) / 2 < 1
+    assert 2 < outer - inner < 4.5
+    assert contrast > 5

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QTabBar
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.window import open_window
 
-INTERVAL_MS = 100
+INTERVAL_MS = 50
 
 
 def rectangle(widget, rect=None):

@@ -12,6 +12,7 @@ from napari_tomopick.cli import inputs
 from napari_tomopick.cli.commands import app
 from napari_tomopick.cli.generate import with_options
 from napari_tomopick.errors import ParameterError
+from napari_tomopick.io.atomic import free_path
 from napari_tomopick.project import Session
 from napari_tomopick.protocols import jobs
 from napari_tomopick.protocols.demo import make_demo_project, run_demo
@@ -77,7 +78,8 @@ def demo(
     if headless is None:
         inputs.notes.print("There is no display here, so the workflow runs without a window.")
     with inputs.progress_bar() as progress:
-        result = run_demo(headless or folder, progress=progress)
+        # a run of its own each time, beside the earlier ones
+        result = run_demo(headless or free_path(folder), progress=progress)
     inputs.out.print("\n".join(result.lines()), markup=False)
 
 

@@ -102,7 +102,11 @@ def run_demo(folder: Path, *, progress: Progress | None = None) -> DemoResult:
 
         models = {model.name: model for model in session.models()}
         step(jobs.crop_points_job(session, [models["outer membrane"].uid], {"cropping": 10.0}))
-        step(jobs.orient_job(session, [models["crowns"].uid], [models["outer membrane"].uid], {}))
+        step(
+            jobs.orient_job(
+                session, [models["crowns"].uid], [models["outer membrane"].uid], {"twist_seed": 0}
+            )
+        )
         crowns = next(entry for entry in session.particle_sets() if entry.name == "crowns oriented")
         subtomograms, average = folder / "crowns", folder / "crowns_average.mrc"
         options = {"box_size": BOX_SIZE, "invert": True, "normalise": "box"}

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomopick.errors import ParameterError
+from napari_tomopick.io.atomic import free_path
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
@@ -349,15 +350,6 @@ class CheckList(QListWidget):
 
     def _remember(self, item: QListWidgetItem) -> None:
         self._chosen[item.data(Qt.ItemDataRole.UserRole)] = item.checkState()
-
-
-def free_path(path: Path) -> Path:
-    """Return the path, with a number behind its name if it exists."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.stem} {number}{path.suffix}")
-    return free
 
 
 def _labelled(models: Sequence[Model]) -> list[tuple[str, str]]:
