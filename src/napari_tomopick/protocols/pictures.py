@@ -17,8 +17,8 @@ def save_central_sections(
 ) -> None:
     """Save the three sections through the centre voxel as a PNG, side by side.
 
-    x runs to the right in the first two and y in the third; y runs down in the first, z up in the others, so
-    that a particle's own axis points up. All share one grey scale, from the 0.5th to the 99.5th percentile.
+    x runs to the right in the first two and y in the third; y runs up in the first, as in the viewer, and z in
+    the others, so that a particle's own axis points up. All share one grey scale, from the 0.5th to the 99.5th percentile.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def save_central_sections(
 
     cz, cy, cx = (n // 2 for n in volume.shape)
     sections = {
-        "z section: x right, y down": volume[cz],
+        "z section: x right, y up": volume[cz, ::-1],
         "y section: x right, z up": volume[::-1, cy],
         "x section: y right, z up": volume[::-1, :, cx],
     }
