@@ -17,8 +17,9 @@ def save_central_sections(
 ) -> None:
     """Save the three sections through the centre voxel as a PNG, side by side.
 
-    x runs to the right in the first two and y in the third; y runs up in the first, as in the viewer, and z in
-    the others, so that a particle's own axis points up. All share one grey scale, from the 0.5th to the 99.5th percentile.
+    x runs to the right in the first two and y in the third; y runs up in the first, as in the viewer, and z
+    in the others, so that a particle's own axis points up. All share one grey scale, from the 0.5th to the
+    99.5th percentile.
 
     Parameters
     ----------
