@@ -280,6 +280,19 @@ def test_oriented_particles_do_not_fit_a_model_file(folder, run, sample):
     assert not (folder / "out.json").exists()
 
 
-def test_the_doctor_reports(run, monkeypatch):
-    monkeypatch.setenv("DISPLAY", ":0")
-    assert "napari-tomopick" in run("doctor")
+def test_the_doctor_finds_a_cluster_node_healthy(run, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    out = run("doctor")
+    assert "napari-tomopick" in out
+    assert "every command works" in out
+
+
+def test_the_doctor_sees_a_display_that_is_not_there(run, monkeypatch, capsys):
+    monkeypatch.setenv("DISPLAY", ":987")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "argv", ["napari-tomopick", "doctor"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "cannot open on this display" in capsys.readouterr().out

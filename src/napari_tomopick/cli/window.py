@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +19,8 @@ from napari_tomopick.io.atomic import free_path
 from napari_tomopick.project import Session
 from napari_tomopick.protocols import jobs
 from napari_tomopick.protocols.demo import make_demo_project, run_demo
+from napari_tomopick.protocols.doctor import Finding, has_display
 from napari_tomopick.protocols.doctor import doctor as doctor_step
-from napari_tomopick.protocols.doctor import has_display
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 
 
@@ -87,6 +90,8 @@ def demo(
 def doctor() -> None:
     """Check the installation: versions, Qt, display."""
     findings = doctor_step()
+    if has_display():
+        findings += _graphics()
     table = Table(show_header=False, box=None)
     for finding in findings:
         table.add_row("[green]ok[/]" if finding.ok else "[red]!![/]", finding.what, finding.found)
@@ -103,3 +108,17 @@ def _window(project: Path) -> None:
     from napari_tomopick.widgets.window import open_window
 
     open_window(project)
+
+
+def _graphics() -> list[Finding]:
+    """What the graphics driver says, asked in a process of its own: without a display Qt ends the process."""
+    asked = subprocess.run(
+        [sys.executable, "-m", "napari_tomopick.widgets.graphics"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode:
+        why = (asked.stderr.strip().splitlines() or ["no reason given"])[0]
+        return [Finding("window", f"cannot open on this display: {why}", False)]
+    return [Finding(**json.loads(line)) for line in asked.stdout.splitlines()]
