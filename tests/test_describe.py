@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from napari_tomopick import protocols
 from napari_tomopick.cli.generate import flag, with_options
 from napari_tomopick.protocols.describe import Bounds, Progress, options, summary
 
@@ -125,21 +126,13 @@ def test_a_command_gets_the_options_of_its_protocol():
     assert "Size of the box" in call("--help").output
 
 
-def test_every_protocol_of_the_command_line_is_fully_described():
-    from napari_tomopick.protocols import average, bin_tomogram, convert, extract, import_tomograms, info
-
-    for function in (
-        average.average,
-        bin_tomogram.bin_tomogram,
-        convert.convert,
-        extract.extract,
-        import_tomograms.import_tomograms,
-        info.info,
-    ):
-        names = [option.name for option in options(function)]
+def test_every_step_is_a_typed_function_with_described_options():
+    for name in protocols.__all__:
+        function = getattr(protocols, name)
+        assert inspect.isfunction(function), name
         keyword = [
             p.name
             for p in inspect.signature(function).parameters.values()
             if p.kind is p.KEYWORD_ONLY and p.name != "progress"
         ]
-        assert names == keyword
+        assert [option.name for option in options(function)] == keyword

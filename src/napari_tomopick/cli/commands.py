@@ -14,10 +14,11 @@ from napari_tomopick.cli.generate import with_options
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.project import Session
-from napari_tomopick.protocols import convert as convert_step
 from napari_tomopick.protocols import jobs
 from napari_tomopick.protocols.average import average as average_step
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_line
+from napari_tomopick.protocols.convert import convert as convert_step
+from napari_tomopick.protocols.convert import write
 from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
 from napari_tomopick.protocols.extract import extract as extract_step
 from napari_tomopick.protocols.import_tomograms import import_tomograms
@@ -250,7 +251,7 @@ def average(
 
 
 @app.command()
-@with_options(convert_step.convert)
+@with_options(convert_step)
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A particle or model file, or a project.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write; the suffix is the format.")],
@@ -269,11 +270,11 @@ def convert(
             _write(output, session.particles(entry.uid), session.tomograms(), **options)
         return
     tomograms = [inputs.tomogram_file(file, voxel_size) for file in tomogram or []]
-    for file in convert_step.convert(source, output, tomograms, **options):
+    for file in convert_step(source, output, tomograms, **options):
         inputs.out.print(f"wrote {file}", markup=False)
 
 
 def _write(output: Path | None, particles: Any, tomograms: Any, flavour: str | None = None) -> None:
     if output is not None:
-        for file in convert_step.write(output, particles, tomograms, flavour=flavour):
+        for file in write(output, particles, tomograms, flavour=flavour):
             inputs.out.print(f"wrote {file}", markup=False)

@@ -1,1 +1,23 @@
 """One typed function per step of the workflow; the command line and the forms are made from these."""
+
+from napari_tomopick.protocols.average import average
+from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.convert import convert
+from napari_tomopick.protocols.crop_points import crop_points
+from napari_tomopick.protocols.doctor import doctor
+from napari_tomopick.protocols.extract import extract
+from napari_tomopick.protocols.import_tomograms import import_tomograms
+from napari_tomopick.protocols.info import info
+from napari_tomopick.protocols.orient import orient
+
+__all__ = [
+    "average",
+    "bin_tomogram",
+    "convert",
+    "crop_points",
+    "doctor",
+    "extract",
+    "import_tomograms",
+    "info",
+    "orient",
+]
