@@ -5,7 +5,7 @@ import pytest
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_tomopick.geometry import orientations
-from napari_tomopick.layers.particle_layers import NO_SCORE, PALETTE, Look, colours
+from napari_tomopick.layers.particle_layers import NO_SCORE, PALETTE, Look, Sizes, arrows_within, colours
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 
@@ -36,7 +36,7 @@ def test_points_and_arrows_are_where_and_how_the_particles_are(review):
     assert np.allclose(review.view.points.data[:6, ::-1], particles.positions)
     arrows = review.view.arrows.data
     assert np.allclose(arrows[:6, 0, ::-1], particles.positions)
-    assert np.allclose(arrows[:6, 1, ::-1], particles.directions() * review.look.arrow_length)
+    assert np.allclose(arrows[:6, 1, ::-1], particles.directions() * Sizes.of(particles).arrow)
     assert np.allclose(review.view.points.border_color[6:], transform_color("#00ff00"))
     assert np.allclose(review.view.arrows.edge_color[:6], transform_color("#ff0000"))
 
@@ -96,6 +96,50 @@ def test_hidden_sets_and_arrows_are_not_drawn(review):
     assert not review.look.arrows
     assert not review.view.arrows.visible
     assert np.allclose(np.linalg.norm(review.view.arrows.data[:, 1], axis=1), 5)
+    review.set_look(arrow_length=None)
+    assert np.linalg.norm(review.view.arrows.data[:, 1], axis=1).max() >= 8
+
+
+def grid(spacing, box_size=None):
+    steps = spacing * np.arange(4.0)
+    positions = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    return Particles(positions, voxel_size_angstrom=10.0, box_size=box_size)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "box_size", "circle", "arrow"),
+    [
+        (10, None, 7, 10),  # nobody has said how large they are: a gap between neighbours
+        (10, 32, 7, 10),  # boxes would cover each other
+        (40, 32, 32, 32),
+        (40, 24, 24, 32),
+        (40, None, 28, 32),
+        (100, None, 32, 32),
+        (2, None, 3, 8),
+    ],
+)
+def test_particles_are_drawn_so_large_that_one_can_tell_them_apart(spacing, box_size, circle, arrow):
+    sizes = Sizes.of(grid(spacing, box_size))
+    assert (sizes.circle, sizes.arrow) == (pytest.approx(circle), arrow)
+
+
+def test_one_particle_or_none_has_a_size_too():
+    assert Sizes.of(Particles(np.zeros((1, 3)))) == Sizes(32, 32)
+    assert Sizes.of(Particles(np.zeros((0, 3)))) == Sizes(32, 32)
+
+
+def test_what_lies_below_particles_is_seen_through_them(review):
+    assert np.all(review.view.points.face_color[:, 3] == 0)
+
+
+def test_an_arrow_keeps_its_direction_and_ends_in_the_tomogram():
+    starts = np.array([[5.0, 5, 5], [5, 5, 5], [5, 5, 5], [-0.4, 5, 5]])
+    extents = np.array([[3.0, 0, 0], [8, 8, 0], [-10, 0, 0], [-3, 0, 0]])
+    arrows = arrows_within(starts, extents, (10, 20, 20))
+    assert np.allclose(arrows[:, 1], [[3, 0, 0], [4, 4, 0], [-5, 0, 0], [0, 0, 0]], atol=1e-4)
+    ends = arrows[:3].sum(axis=1)
+    assert ends.min() >= 0
+    assert np.all(ends <= (9, 19, 19))
 
 
 def test_colours_tell_groups_and_scores():

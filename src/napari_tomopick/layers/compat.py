@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import napari.layers
 import numpy as np
 from napari.utils.notifications import show_error, show_warning
 
@@ -27,20 +26,6 @@ CAMERA_ORIENTATION = ("towards", "up", "right")
 
 # for each plane, the axes shown as (sliced, vertical, horizontal)
 PLANE_ORDERS = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (2, 0, 1)}
-
-
-class Vectors(napari.layers.Vectors):
-    """Vectors that extend as far as their starts do.
-
-    With their ends, which may lie outside the tomogram, every edit of any layer would change the range of the
-    sliders twice (see `hold_range`), and each time all layers would be sliced anew. Should a later napari not
-    ask for this, only that is lost. It has the name of napari's class because napari goes by it.
-    """
-
-    @property
-    def _extent_data(self) -> NDArray[np.float64]:
-        starts = self.data[:, 0]
-        return np.array([starts.min(axis=0), starts.max(axis=0)]) if len(starts) else np.full((2, 3), np.nan)
 
 
 def unwrapped(viewer: Any) -> ViewerModel:

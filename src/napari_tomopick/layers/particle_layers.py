@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points
+from napari.layers import Points, Vectors
 from napari.layers.base import ActionType
 from napari.utils.colormaps import ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
+from napari_tomopick.geometry.sampling import spacing
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.user_points import DEFAULT_BOX, MIN_POINT_PIXELS
 from napari_tomopick.models.particles import Particles
@@ -28,6 +29,12 @@ ColourBy = Literal["set", "group", "score"]
 PALETTE = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")
 NO_SCORE = (0.6, 0.6, 0.6, 1.0)
 
+# in voxels, or as a part of the spacing, the diameter or the length
+CIRCLE_OF_SPACING = 0.7
+MIN_CIRCLE, MIN_ARROW = 3.0, 8.0
+LINE_OF_CIRCLE, MAX_LINE = 0.12, 1.0
+WIDTH_OF_ARROW, MAX_WIDTH = 0.1, 2.0
+
 
 @dataclass(frozen=True)
 class Look:
@@ -38,13 +45,42 @@ class Look:
     colour_by : "set", "group" or "score"
     arrows : bool
         Whether the particles' own z axes are drawn.
-    arrow_length : float
-        In voxels.
+    arrow_length : float, optional
+        In voxels. Default: what fits between neighbours, see `Sizes`.
     """
 
     colour_by: ColourBy = "set"
     arrows: bool = True
-    arrow_length: float = 24.0
+    arrow_length: float | None = None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large a set's particles are drawn, in voxels, so that one can tell them apart.
+
+    A circle is as large as the box where boxes do not overlap; elsewhere it leaves a gap to the nearest
+    neighbour. An arrow is as long as that neighbour is far.
+
+    Parameters
+    ----------
+    circle : float
+        Diameter.
+    arrow : float
+        Length.
+    """
+
+    circle: float
+    arrow: float
+
+    @classmethod
+    def of(cls, particles: Particles) -> Sizes:
+        """The sizes for the particles of one tomogram."""
+        distances = spacing(particles.positions)
+        apart = float(np.median(distances)) if len(distances) else np.inf
+        box = particles.box_size
+        fits = box is not None and box <= apart
+        circle = float(box) if fits else min(CIRCLE_OF_SPACING * apart, float(box or DEFAULT_BOX))
+        return cls(max(circle, MIN_CIRCLE), float(np.clip(apart, MIN_ARROW, DEFAULT_BOX)))
 
 
 def colours(particles: Particles, colour: str, look: Look) -> NDArray[np.float32]:
@@ -88,16 +124,17 @@ class ParticleView:
             ndim=3,
             name="particles",
             size=DEFAULT_BOX,
-            border_width=1.0,
+            border_width=MAX_LINE,
             border_width_is_relative=False,
+            face_color="transparent",
             projection_mode="rescale_spherical",
             axis_labels=("z", "y", "x"),
         )
-        self.arrows = compat.Vectors(
+        self.arrows = Vectors(
             np.zeros((0, 2, 3)),
             ndim=3,
             name="particle axes",
-            edge_width=2.0,
+            edge_width=MAX_WIDTH,
             vector_style="arrow",
             projection_mode="fade",
             axis_labels=("z", "y", "x"),
@@ -108,7 +145,7 @@ class ParticleView:
         self.points.events.data.connect(self._on_points)
 
     @property
-    def layers(self) -> tuple[compat.Vectors, Points]:
+    def layers(self) -> tuple[Vectors, Points]:
         """From bottom to top."""
         return self.arrows, self.points
 
@@ -121,20 +158,20 @@ class ParticleView:
         """Select particles by (set uid, particle id); those not drawn are passed over."""
         self.points.selected_data = {self._index[row] for row in rows if row in self._index}
 
-    def draw(self, sets: Mapping[str, tuple[Particles, str]], look: Look) -> float:
+    def draw(self, sets: Mapping[str, tuple[Particles, str]], look: Look, shape: tuple[int, ...]) -> float:
         """Draw ``{uid: (particles, colour)}``; return how far from a slice the largest reaches, in voxels.
 
-        Particles that are still there stay selected.
+        Particles that are still there stay selected. ``shape`` is that of the tomogram, along z, y, x.
         """
         kept = self.selected
         drawn = [(uid, p, colour) for uid, (p, colour) in sets.items() if len(p)]
         self._rows = [(uid, int(i)) for uid, p, _ in drawn for i in p.ids]
         self._index = {row: i for i, row in enumerate(self._rows)}
-        sizes = [float(p.box_size or DEFAULT_BOX) for _, p, _ in drawn]
+        sizes = [Sizes.of(p) for _, p, _ in drawn]
         with self._quietly():
-            self._draw(drawn, sizes, look)
+            self._draw(drawn, sizes, look, shape)
             self.select(kept)
-        return max(sizes, default=0.0) / 2
+        return max((s.circle for s in sizes), default=0.0) / 2
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -145,11 +182,14 @@ class ParticleView:
         finally:
             self._drawing = before
 
-    def _draw(self, drawn: list[tuple[str, Particles, str]], sizes: list[float], look: Look) -> None:
+    def _draw(
+        self, drawn: list[tuple[str, Particles, str]], sizes: list[Sizes], look: Look, shape: tuple[int, ...]
+    ) -> None:
         if not drawn:
             self.points.data = np.empty((0, 3))
             self.arrows.data = np.zeros((0, 2, 3))
             return
+        counts = [len(p) for _, p, _ in drawn]
         positions = xyz_to_zyx(np.concatenate([p.positions for _, p, _ in drawn]))
         rgba = np.concatenate([colours(p, colour, look) for _, p, colour in drawn])
         self.points.data = positions
@@ -161,11 +201,15 @@ class ParticleView:
                 "score": np.concatenate([p.scores for _, p, _ in drawn]),
             }
         )
-        self.points.size = np.repeat(sizes, [len(p) for _, p, _ in drawn])
+        circles = np.array([s.circle for s in sizes])
+        self.points.size = np.repeat(circles, counts)
+        self.points.border_width = np.repeat(np.minimum(LINE_OF_CIRCLE * circles, MAX_LINE), counts)
         self.points.border_color = rgba
-        self.points.face_color = np.column_stack([rgba[:, :3], np.full(len(rgba), 0.08)])
+        self.points.face_color = "transparent"
+        lengths = np.array([look.arrow_length or s.arrow for s in sizes])
         axes = xyz_to_zyx(np.concatenate([p.directions() for _, p, _ in drawn]))
-        self.arrows.data = np.stack([positions, axes * look.arrow_length], axis=1)
+        self.arrows.data = arrows_within(positions, axes * np.repeat(lengths, counts)[:, None], shape)
+        self.arrows.edge_width = min(WIDTH_OF_ARROW * lengths.min(), MAX_WIDTH)
         # napari loses the colours when the data is replaced
         self.arrows.edge_color = rgba
         self.arrows.visible = look.arrows
@@ -178,3 +222,21 @@ class ParticleView:
             self._deleted([self._rows[i] for i in indices])
         else:
             self._misunderstood()
+
+
+def arrows_within(
+    starts: NDArray[np.float64], extents: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Arrows, ``(n, 2, 3)`` start and extent, those that would leave the tomogram cut short.
+
+    napari's sliders count the slices from the lowest to the highest coordinate of any layer: with an arrow
+    that reaches out of the tomogram every edit would have all layers sliced anew, twice (see
+    `compat.hold_range`).
+    """
+    last = np.array(shape, float) - 1.0
+    room = np.where(extents > 0, last - starts, starts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fraction = np.where(extents == 0, np.inf, room / np.abs(extents)).min(axis=1, initial=1.0)
+    # a hair less, as start + extent is rounded
+    fraction = np.where(fraction < 1, np.maximum(fraction, 0.0) * (1 - 1e-6), 1.0)
+    return np.stack([starts, extents * fraction[:, None]], axis=1)

@@ -56,7 +56,7 @@ class Review:
         self.redraw()
 
     def set_look(self, **changes: Any) -> None:
-        """Change how particles are drawn: ``colour_by``, ``arrows``, ``arrow_length``."""
+        """Change how particles are drawn: ``colour_by``, ``arrows``, ``arrow_length`` (None: what fits)."""
         self.look = replace(self.look, **changes)
         self.redraw()
         self.look_changed.emit()
@@ -81,7 +81,8 @@ class Review:
     def redraw(self) -> None:
         """Draw the sets as the session had them last."""
         shown = {s.uid: (self._particles[s.uid], s.colour) for s in self.sets if self.is_visible(s.uid)}
-        self.reach = self.view.draw(shown, self.look)
+        tomogram = self._workspace.tomogram
+        self.reach = self.view.draw(shown, self.look, tomogram.shape if tomogram is not None else (0, 0, 0))
         self._workspace.update_slab()
 
     @property

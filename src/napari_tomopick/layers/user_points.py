@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points
+from napari.layers import Points, Vectors
 from napari.layers.base import ActionType
 from napari.utils.colormaps.standardize_color import transform_color
 
@@ -130,7 +130,7 @@ class UserPointsView:
             projection_mode="rescale_spherical",
             axis_labels=("z", "y", "x"),
         )
-        self.curves = compat.Vectors(
+        self.curves = Vectors(
             np.zeros((0, 2, 3)),
             ndim=3,
             name="level curves",
@@ -147,7 +147,7 @@ class UserPointsView:
         self.markers.events.data.connect(self._on_markers)
 
     @property
-    def layers(self) -> tuple[compat.Vectors, Points, Points]:
+    def layers(self) -> tuple[Vectors, Points, Points]:
         """From bottom to top."""
         return self.curves, self.markers, self.points
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QSpinBox
 
 from napari_tomopick.widgets.dock import Dock, note, row
 from napari_tomopick.widgets.history import HistoryButtons
@@ -41,12 +41,13 @@ class ReviewDock(Dock):
         self.arrows.setObjectName("arrows")
         self.arrows.setToolTip("The particles' own z axes: the outward normal for those on a membrane")
         self.arrows.toggled.connect(lambda on: review.set_look(arrows=on))
-        self.length = QDoubleSpinBox()
+        self.length = QSpinBox()
         self.length.setObjectName("arrow-length")
-        self.length.setRange(1, 1000)
-        self.length.setDecimals(0)
+        self.length.setRange(0, 1000)
+        self.length.setSpecialValueText("automatic length")
         self.length.setSuffix(" voxels")
-        self.length.valueChanged.connect(lambda value: review.set_look(arrow_length=value))
+        self.length.setToolTip("Length of the arrows; 0 is automatic: as far as neighbours are apart")
+        self.length.valueChanged.connect(lambda value: review.set_look(arrow_length=float(value) or None))
         self.previous = self.button(
             "◀", "previous-particle", lambda: self._step(-1), "Go to the previous one"
         )
@@ -144,7 +145,7 @@ class ReviewDock(Dock):
         for widget, show in (
             (self.colour_by, lambda: self.colour_by.setCurrentText(review.look.colour_by)),
             (self.arrows, lambda: self.arrows.setChecked(review.look.arrows)),
-            (self.length, lambda: self.length.setValue(review.look.arrow_length)),
+            (self.length, lambda: self.length.setValue(round(review.look.arrow_length or 0))),
         ):
             blocker = QSignalBlocker(widget)
             show()
