@@ -89,10 +89,7 @@ def test_the_same_in_a_project_which_remembers_how(folder, run):
         tomogram = session.tomogram("synthetic")
         assert tomogram.acquisition.tilt_range_degrees == (-60, 60)
         assert tomogram.particles_are_dark
-        from napari_tomopick.io.models import read_models
-
-        for model in read_models(folder / "models.json"):
-            session.add_model(model)
+    assert "outer membrane: 64 points" in run("import", "models.json", "--project", "p.tomopick")
     run("crop-points", "p.tomopick", "--model", "outer membrane", "--cropping", 12, "-o", "out.tbl")
     run("orient", "p.tomopick", "--points", "crowns", "--surface", "outer membrane")
     run("extract", "p.tomopick", "crowns oriented", "--box", 16, "-o", "boxes")
@@ -112,6 +109,32 @@ def test_the_same_in_a_project_which_remembers_how(folder, run):
         assert (binned.source, binned.binning, binned.voxel_size_angstrom) == ("synthetic", 2, 20.0)
         session.undo()
         assert [entry.name for entry in session.tomograms()] == ["synthetic"]
+
+
+def test_picks_made_elsewhere_find_their_tomogram(folder, run, sample):
+    write_particles(folder / "in.csv", sample.crowns)
+    run("import", "in.csv", "--project", "p.tomopick", fails="no such project")
+    run("bin", "synthetic.mrc", "half.mrc", "--factor", 2)
+    run("import", "synthetic.mrc", "half.mrc", "in.csv", "--project", "p.tomopick")
+    run("import", "in.csv", "--in", "half", "--project", "p.tomopick")
+    run("import", "membrane.json", "--in", "half", "--project", "p.tomopick")
+    run(
+        "import",
+        "in.csv",
+        "--in",
+        "other",
+        "--project",
+        "p.tomopick",
+        fails="the project has synthetic, half",
+    )
+    with Session.open(folder / "p.tomopick") as session:
+        as_is, halved = (session.particles(entry.uid) for entry in session.particle_sets())
+        np.testing.assert_allclose(as_is.positions, sample.crowns.positions, atol=1e-6)
+        np.testing.assert_allclose((halved.positions + 0.5) * 2 - 0.5, sample.crowns.positions, atol=1e-6)
+        [model] = session.models("half")
+        assert model.voxel_size_angstrom == 20
+        assert session.undo() == "Import 1 file of picks"
+        assert not session.models("half")
 
 
 def test_crop_points_picked_at_another_binning_are_in_voxels_of_the_tomogram(folder, run):

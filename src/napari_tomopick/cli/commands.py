@@ -21,6 +21,7 @@ from napari_tomopick.protocols.convert import convert as convert_step
 from napari_tomopick.protocols.convert import write
 from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
 from napari_tomopick.protocols.extract import extract as extract_step
+from napari_tomopick.protocols.import_picks import SUFFIXES as PICK_SUFFIXES
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.info import info as info_step
 from napari_tomopick.protocols.orient import orient as orient_step
@@ -77,23 +78,36 @@ def info(
 @with_options(import_tomograms)
 def import_(
     files: Annotated[
-        list[str], typer.Argument(help="Tomograms, folders, patterns, .vll lists or .ctlg catalogues.")
+        list[str],
+        typer.Argument(
+            help="Tomograms, folders, patterns, .vll lists, .ctlg catalogues; user points and particles of "
+            f"tomograms in the project ({' '.join(PICK_SUFFIXES)})."
+        ),
     ],
     project: Annotated[Path, typer.Option(help="Project file; made if there is none.")],
+    in_tomogram: Annotated[
+        str | None, typer.Option("--in", help="Tomogram the picks lie in, where the file does not say.")
+    ] = None,
     **options: Any,
 ) -> None:
-    """Import tomograms into a project; no voxel is copied."""
-    job = jobs.import_job(files, options)
-    # look at every file before a project is made, so that a wrong argument leaves nothing behind
+    """Import tomograms, user points and particles into a project; no voxel is copied."""
+    picks = [file for file in files if Path(file).suffix.lower() in PICK_SUFFIXES]
+    volumes = [file for file in files if file not in picks]
+    job = jobs.import_job(volumes, options)
+    # look at every tomogram before a project is made, so that a wrong argument leaves nothing behind
     with inputs.progress_bar() as progress:
-        tomograms = job.compute(progress)
+        tomograms = job.compute(progress) if volumes else []
+    if not (project.exists() or volumes):
+        raise ParameterError(f"{project}: there is no such project, and picks need one with their tomogram")
     with Session.open(project) if project.exists() else Session.create(project) as session:
-        inputs.out.print(job.record(session, tomograms), markup=False)
+        if volumes:
+            inputs.out.print(job.record(session, tomograms), markup=False)
         for tomogram in tomograms:
             nz, ny, nx = tomogram.shape
-            inputs.out.print(
-                f"  {tomogram.name}: {nx} x {ny} x {nz}, {tomogram.voxel_size_angstrom:g} Å", markup=False
-            )
+            size = f"{nx} x {ny} x {nz}, {tomogram.voxel_size_angstrom:g} Å"
+            inputs.out.print(f"  {tomogram.name}: {size}", markup=False)
+        if picks:
+            inputs.run(jobs.import_picks_job(session, picks, in_tomogram=in_tomogram), session)
 
 
 @app.command("bin")

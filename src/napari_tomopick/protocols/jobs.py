@@ -26,6 +26,7 @@ from napari_tomopick.protocols.convert import particles_of_general_models
 from napari_tomopick.protocols.crop_points import crop_points
 from napari_tomopick.protocols.describe import Progress
 from napari_tomopick.protocols.extract import extract
+from napari_tomopick.protocols.import_picks import Picks, import_picks
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.orient import orient
 
@@ -72,6 +73,34 @@ def import_job(sources: Sequence[Path | str], options: Mapping[str, Any]) -> Job
         return f"{_count(len(tomograms), 'tomogram')} imported"
 
     return Job("Importing", lambda progress: import_tomograms(sources, **options, progress=progress), record)
+
+
+def import_picks_job(
+    session: Session, sources: Sequence[Path | str], *, in_tomogram: str | None = None
+) -> Job:
+    """Import user points as models, and particles as sets named after their files."""
+    tomograms = session.tomograms()
+
+    def record(session: Session, found: list[Picks]) -> str:
+        lines = []
+        with session.edit(f"Import {_count(len(found), 'file')} of picks"):
+            for picks in found:
+                for model in picks.models:
+                    uid = session.add_model(_with_free_name(session, model))
+                    lines.append(f"model {session.model(uid).name}: {_count(len(model), 'point')}")
+                if picks.particles is not None:
+                    name = free_name(session, picks.source.stem)
+                    step = made_by("import", import_picks, [str(picks.source)], {"in_tomogram": in_tomogram})
+                    session.add_particles(name, picks.particles, step)
+                    lines.append(f"particle set {name}: {_count(len(picks.particles), 'particle')}")
+        return "\n".join(lines)
+
+    def compute(progress: Progress | None) -> list[Picks]:
+        return [
+            import_picks(source, tomograms, in_tomogram=in_tomogram, progress=progress) for source in sources
+        ]
+
+    return Job("Importing picks", compute, record)
 
 
 def bin_job(session: Session, names: Sequence[str], folder: Path, options: Mapping[str, Any]) -> Job:
@@ -244,6 +273,15 @@ def free_name(session: Session, wanted: str) -> str:
         number += 1
         name = f"{wanted} {number}"
     return name
+
+
+def _with_free_name(session: Session, model: Model) -> Model:
+    taken = {other.name for other in session.models(model.tomogram)}
+    number, name = 1, model.name
+    while name in taken:
+        number += 1
+        name = f"{model.name} {number}"
+    return dataclasses.replace(model, name=name, uid="")
 
 
 def _tomograms_of(session: Session, names: set[str]) -> list[Any]:
