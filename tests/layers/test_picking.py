@@ -5,7 +5,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
-from napari_tomopick.layers.user_points import curve_segments
+from napari_tomopick.layers.user_points import TRACED_POINT_SIZE, curve_segments
 from napari_tomopick.models.user_points import Model, ModelType
 
 
@@ -129,7 +129,7 @@ def test_delete_takes_the_selected_points_and_the_right_looks_stay(shown, press)
 
     for row, colour, size in zip(layer.features.itertuples(), layer.border_color, layer.size, strict=True):
         assert np.allclose(colour, transform_color(colours[row.uid])[0])
-        assert size == (32 if row.uid == second else 7)
+        assert size == (32 if row.uid == second else TRACED_POINT_SIZE)
     assert layer.selected_data == set()
 
 
@@ -282,6 +282,42 @@ def test_points_near_the_slice_shrink_with_distance_and_the_image_is_not_average
     assert sizes[1] == [pytest.approx(2 * np.sqrt(100 - 36))]
     assert sizes[2] == [pytest.approx(2 * np.sqrt(100 - 81))]
     assert sizes[3] == []
+
+
+def test_points_of_a_level_are_seen_in_it_and_hardly_beside_it(shown, press):
+    """Whoever traces every second slice never sees the points of two of them at once."""
+    for z in (20, 22):
+        shown.viewer.dims.set_point(0, z)
+        for x in (10, 30):
+            press("C", (z, 30, x))
+    layer, curves = shown.picking.view.points, shown.picking.view.curves
+    shown.viewer.dims.set_point(0, 22)
+    assert {p[0] for p in layer.data[layer._view_indices]} == {22}
+    # the curve of the level before guides the hand, and is fainter
+    assert sorted(curves._view_alphas) == [pytest.approx(1 - 2 / 12), 1]
+
+
+def test_it_is_seen_which_model_gets_the_points(shown, press):
+    caption = shown.viewer.canvas.overlays.text
+    press("C", (19, 5, 10))
+    press("C", (19, 5, 20))
+    assert (caption.visible, caption.text) == (True, "● membrane (surface)")
+    shown.picking.add_model(ModelType.GENERAL, "loose")
+    press("C", (19, 30, 20))
+    assert caption.text == "● loose (general)"
+    layer = shown.picking.view.points
+    # membrane, membrane, loose
+    assert layer.border_width[2] > layer.border_width[0] == layer.border_width[1]
+    assert shown.picking.view.curves.edge_color[0, 3] < 1
+    shown.picking.activate(shown.picking.models[0].uid)
+    assert layer.border_width[0] < layer.border_width[1] == layer.border_width[2]
+    assert shown.picking.view.curves.edge_color[0, 3] == 1
+    shown.viewer.dims.ndisplay = 3
+    assert not caption.visible
+    shown.viewer.dims.ndisplay = 2
+    assert caption.visible
+    shown.close_tomogram()
+    assert not caption.visible
 
 
 def test_models_can_be_hidden_renamed_copied_and_deleted_with_undo(shown, press):

@@ -109,6 +109,14 @@ def set_slab(viewer: ViewerModel, radius: float) -> None:
     viewer.dims.margin_right = margin
 
 
+def set_caption(viewer: ViewerModel, text: str, colour: str) -> None:
+    """Write something in a corner of the canvas, or nothing."""
+    overlay = viewer.canvas.overlays.text
+    if text:
+        overlay.text, overlay.color, overlay.position, overlay.font_size = text, colour, "top_left", 11
+    overlay.visible = bool(text)
+
+
 def hold_range(viewer: ViewerModel, shape: Callable[[], tuple[int, ...] | None]) -> None:
     """Let the sliders count the slices of the tomogram of this shape, and nothing else.
 

@@ -50,6 +50,7 @@ class Picking:
         self.press_is_plain = True
         self.marker_armed = False
         self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
+        workspace.viewer.dims.events.ndisplay.connect(lambda: self._caption(self.active))
 
     # what there is
 
@@ -75,8 +76,16 @@ class Picking:
         active = self.active
         shown = [m for m in self.models if self.is_visible(m.uid)]
         self.reach = self.view.draw(shown, active.uid if active else "")
+        self._caption(active)
         self._workspace.update_slab()
         self.models_changed.emit()
+
+    def _caption(self, active: Model | None) -> None:
+        """Say in the picture which model gets the points."""
+        viewer = self._workspace.viewer
+        picks = active is not None and not compat.is_3d(viewer)
+        text = f"● {active.name} ({str(active.type).replace('_', ' ')})" if active and picks else ""
+        compat.set_caption(viewer, text, active.colour if active else "white")
 
     # models
 

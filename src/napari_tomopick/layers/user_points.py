@@ -27,11 +27,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_BOX = 32
-TRACED_POINT_SIZE = 7.0
+# seen in its own slice and, smaller, in the two beside it: points of other levels are not to be mistaken
+TRACED_POINT_SIZE = 3.5
 MARKER_SIZE = 15.0
 MIN_POINT_PIXELS = 7
 # a hand that trembles by this much while clicking does not mean to move a point
 DRAG_PIXELS = 3.0
+# how far from its slice a curve is still seen, fading: what was traced last guides the next slice
+CURVE_REACH = 12.0
+# the active model stands out
+LINE, ACTIVE_LINE = 0.6, 1.1
+OTHERS_OPACITY = 0.6
 
 # types whose points are particles themselves, and so are drawn as large as the box
 BOX_TYPES = frozenset({ModelType.GENERAL, ModelType.DIPOLE})
@@ -114,7 +120,7 @@ class UserPointsView:
             ndim=3,
             name="user points",
             size=DEFAULT_BOX,
-            border_width=1.5,
+            border_width=ACTIVE_LINE,
             border_width_is_relative=False,
             projection_mode="rescale_spherical",
             axis_labels=("z", "y", "x"),
@@ -134,7 +140,7 @@ class UserPointsView:
             np.zeros((0, 2, 3)),
             ndim=3,
             name="level curves",
-            edge_width=1.5,
+            edge_width=1.0,
             vector_style="line",
             projection_mode="fade",
             axis_labels=("z", "y", "x"),
@@ -161,7 +167,7 @@ class UserPointsView:
         return self._rows[index]
 
     def draw(self, models: Sequence[Model], active: str) -> float:
-        """Draw models, and return how far (voxels) from a slice the largest point reaches.
+        """Draw models, and return how far (voxels) from a slice something of them is to be seen.
 
         Points stay selected as long as no point of their model was added or deleted.
         """
@@ -173,11 +179,15 @@ class UserPointsView:
         self._sizes = sizes
         self._marked = [m.uid for m in models if m.marker is not None]
         with self._quietly():
-            self._draw_points(models)
+            self._draw_points(models, active)
             self._draw_markers([m for m in models if m.marker is not None])
-            self._draw_curves(models)
+            self._draw_curves(models, active)
             self.points.selected_data = {i for i, row in enumerate(self._rows) if row in kept}
-        return max((point_size(m) for m in models), default=0.0) / 2
+        return max(
+            *(point_size(m) / 2 for m in models),
+            CURVE_REACH if len(self.curves.data) else 0.0,
+            MARKER_SIZE / 2,
+        )
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -188,18 +198,19 @@ class UserPointsView:
         finally:
             self._drawing = before
 
-    def _draw_points(self, models: Sequence[Model]) -> None:
+    def _draw_points(self, models: Sequence[Model], active: str) -> None:
         layer, n = self.points, len(self._rows)
         lengths = [len(m) for m in models]
         border = _rgba(models)
         # what is below is to be seen through a box, and still through a traced point
-        opacity = [0.12 if m.type in BOX_TYPES else 0.35 for m in models]
+        opacity = [0.0 if m.type in BOX_TYPES else 0.35 for m in models]
         face = np.column_stack([border[:, :3], np.array(opacity, np.float32)])
         sizes = np.array([point_size(m) for m in models])
+        lines = np.array([ACTIVE_LINE if m.uid == active else LINE for m in models])
         layer.selected_data = set()
         if models:
             # points at the end get these looks with their data; those of the active model come last
-            layer.current_size = sizes[-1]
+            layer.current_size, layer.current_border_width = sizes[-1], lines[-1]
             layer.current_border_color, layer.current_face_color = border[-1], face[-1]
         positions = np.concatenate([np.empty((0, 3)), *(m.points for m in models)])
         layer.data = xyz_to_zyx(positions)
@@ -214,6 +225,7 @@ class UserPointsView:
         if n:
             # a shorter array keeps the looks of the first rows, whichever rows are gone: check all of them
             _set_if_changed(layer, "size", np.repeat(sizes, lengths))
+            _set_if_changed(layer, "border_width", np.repeat(lines, lengths))
             _set_if_changed(layer, "border_color", np.repeat(border, lengths, axis=0))
             _set_if_changed(layer, "face_color", np.repeat(face, lengths, axis=0))
 
@@ -229,17 +241,18 @@ class UserPointsView:
             layer.face_color = _rgba(models)
             layer.border_color = "white"
 
-    def _draw_curves(self, models: Sequence[Model]) -> None:
+    def _draw_curves(self, models: Sequence[Model], active: str) -> None:
         segments = [curve_segments(m) for m in models]
         data = xyz_to_zyx(np.concatenate([*segments, np.empty((0, 2, 3))]))
-        if self._is_drawn(
-            self.curves, data, [(m.colour, len(s)) for m, s in zip(models, segments, strict=True)]
-        ):
+        rgba = _rgba(models)
+        rgba[[m.uid != active for m in models], 3] = OTHERS_OPACITY
+        looks = [(*c, len(s)) for c, s in zip(rgba.tolist(), segments, strict=True)]
+        if self._is_drawn(self.curves, data, looks):
             return
         self.curves.data = data
         if len(data):
             # napari loses the colours when the data is replaced
-            self.curves.edge_color = np.repeat(_rgba(models), [len(s) for s in segments], axis=0)
+            self.curves.edge_color = np.repeat(rgba, [len(s) for s in segments], axis=0)
 
     def _is_drawn(self, layer: Layer, data: NDArray[np.float64], looks: list[Any]) -> bool:
         """Whether a layer shows this already; replacing its data would have napari slice all layers anew."""
