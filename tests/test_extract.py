@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import mrcfile
@@ -325,12 +324,16 @@ def test_cancelled_or_failed_leaves_nothing(tmp_path, tomogram, particles, monke
         assert left_behind(tmp_path) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")
-def test_read_only_folder(tmp_path, tomogram, particles):
+def test_read_only_folder(tmp_path, tomogram, particles, lock):
     folder = tmp_path / "locked"
-    folder.mkdir(mode=0o500)
-    with pytest.raises(TomopickError, match="Permission denied"):
+    folder.mkdir()
+    lock(folder)
+    with pytest.raises(TomopickError, match=r"locked/boxes: Permission denied; nothing was changed"):
         extract(particles, [tomogram], folder / "boxes", box_size=16)
+    boxes = extract(particles, [tomogram], tmp_path / "boxes", box_size=16)
+    with pytest.raises(TomopickError, match=r"average\.mrc: Permission denied; nothing was changed"):
+        average(boxes, folder / "average.mrc")
+    assert not list(folder.iterdir())
 
 
 def test_same_input_same_bytes(tmp_path, tomogram, particles):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,17 +60,14 @@ def test_a_full_disk_is_noticed_when_the_file_is_flushed(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_read_only_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "locked"
-    folder.mkdir(mode=0o500)
-    if os.access(folder, os.W_OK):
-        pytest.skip("this user may write anywhere (root)")
+def test_a_read_only_folder(tmp_path: Path, lock: Callable[[Path], None]) -> None:
+    lock(tmp_path)
     with (
         pytest.raises(TomopickError, match="Permission denied"),
-        atomic_path(folder / "a.csv") as temporary,
+        atomic_path(tmp_path / "a.csv") as temporary,
     ):
         temporary.write_text("x")
-    assert not list(folder.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_folders_in_the_way_and_missing(tmp_path: Path) -> None:

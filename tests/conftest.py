@@ -1,0 +1,52 @@
+"""What the tests of several parts share."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+CAPABILITIES_VERSION_3 = 0x20080522
+CAP_DAC_OVERRIDE = 1
+"""The right by which root writes where the permissions forbid it; see capabilities(7)."""
+
+
+@pytest.fixture
+def lock() -> Iterator[Callable[[Path], None]]:
+    """Make a folder one that nothing can be written into until the test ends, not even by root."""
+    if os.name == "nt":
+        pytest.skip("permissions do not lock a folder on Windows")
+    with ExitStack() as undo:
+
+        def make_read_only(folder: Path) -> None:
+            folder.chmod(0o500)
+            undo.callback(folder.chmod, 0o700)
+            undo.enter_context(_bound_by_permissions())
+
+        yield make_read_only
+
+
+@contextmanager
+def _bound_by_permissions() -> Iterator[None]:
+    """Take from root the right to pass over permissions, which no other user has."""
+    if os.geteuid() != 0:
+        yield
+        return
+    # Switching to another user would also lock the interpreter's own files where they are root's.
+    # capget and capset work on the calling thread; threads it starts meanwhile inherit what it has.
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION_3, 0)
+    before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then the same for higher numbers
+    if not hasattr(libc, "capget") or libc.capget(header, before):
+        pytest.skip("root's right to write anywhere cannot be taken away on this system")
+    without = (ctypes.c_uint32 * 6)(*before)
+    without[0] &= ~(1 << CAP_DAC_OVERRIDE)
+    assert libc.capset(header, without) == 0, os.strerror(ctypes.get_errno())
+    try:
+        yield
+    finally:
+        assert libc.capset(header, before) == 0, os.strerror(ctypes.get_errno())
