@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -370,3 +372,29 @@ def test_orient_says_what_is_wrong():
         orient(particles, [sheet(voxel_size_angstrom=10.0)])
     with pytest.raises(ParameterError, match="max_distance"):
         orient(particles, [sheet()], max_distance=0.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        (ModelType.SURFACE, {"cropping": "10"}),
+        (ModelType.SURFACE, {"cropping": None}),
+        (ModelType.SURFACE, {"subdivision": 2.5}),
+        (ModelType.SURFACE, {"max_triangles": 1e5}),
+        (ModelType.SURFACE, {"seed": -1}),
+        (ModelType.SURFACE, {"seed": "x"}),
+        (ModelType.SURFACE, {"closed": "yes"}),
+        (ModelType.VESICLE, {"center": [9, 9, 9], "radius": "x"}),
+        (ModelType.VESICLE, {"center": "x", "radius": 4}),
+        (ModelType.MARKED_ELLIPSOIDAL_VESICLE, {"exclusion_radius": "x"}),
+        (ModelType.FILAMENT_TORSION, {"dphi_degrees": math.nan}),
+        (ModelType.FILAMENT_HELIX, {"radius": True}),
+        (ModelType.FILAMENT_RINGS, {"radius": 5, "subunits_per_ring": 2.5}),
+    ],
+)
+def test_parameters_of_a_wrong_kind_name_the_model_and_the_parameter(kind, parameters):
+    points = np.array([[x, y, z] for z in (0.0, 10.0) for x, y in ((0, 0), (9, 2), (20, 0))])
+    model = Model("m", kind, points, points[:, 2], marker=[10, -30, 5], parameters=parameters)
+    name = next(reversed(parameters))
+    with pytest.raises(ParameterError, match=rf"'m'.*{name}.*{re.escape(repr(parameters[name]))}"):
+        crop_points(model, **parameters)

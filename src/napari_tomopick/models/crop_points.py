@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,9 @@ _PARAMETERS: dict[ModelType, tuple[str, ...]] = {
     ModelType.FILAMENT_RINGS: ("ring_separation", "radius", "subunits_per_ring"),
     ModelType.DIPOLE: (),
 }
+_AT_LEAST = {"max_triangles": 100, "subdivision": 0, "seed": 0, "subunits_per_ring": 1}
+"""Parameters that are whole numbers, with the least that means anything."""
+MOST_SUBDIVISIONS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,18 +138,18 @@ def crop_points(
         If a parameter is outside the range in which it means anything.
     """
     check_points(model, shape, given=center is not None and radius is not None)
-    for name, value in {
-        "mesh_parameter": mesh_parameter,
-        "cropping": cropping,
-        "dz": dz,
-        "ring_separation": ring_separation,
-    }.items():
-        _positive(name, value)
+    for name, value in {"cropping": cropping, "dz": dz, "ring_separation": ring_separation}.items():
+        _positive(model, name, value)
+    _whole_number(model, "seed", seed)
+    _whole_number(model, "subunits_per_ring", subunits_per_ring)
+    for name, value in {"dphi_degrees": dphi_degrees, "exclusion_radius": exclusion_radius}.items():
+        if not _is_number(value):
+            raise ParameterError(f"model {model.name!r}: {name} must be a number, got {value!r}")
     mesh: Mesh | None = None
     messages: tuple[str, ...] = ()
     if model.type in SURFACE_TYPES:
         surface = surface_of(model, closed=closed, center=center, radius=radius)
-        mesh, messages = _mesh(surface, mesh_parameter, max_triangles, subdivision)
+        mesh, messages = _mesh(model, surface, mesh_parameter, max_triangles, subdivision)
         positions, rotations = _on_surface(surface, mesh.area(), cropping, seed)
         if model.type is ModelType.MARKED_ELLIPSOIDAL_VESICLE:
             positions, rotations = _away_from_mark(model, positions, rotations, exclusion_radius)
@@ -209,9 +213,8 @@ def mesh_and_messages(
 ) -> tuple[Mesh, tuple[str, ...]]:
     """The mesh of `model_mesh`, and what to tell the user about it."""
     check_points(model, None, given=center is not None and radius is not None)
-    _positive("mesh_parameter", mesh_parameter)
     surface = surface_of(model, closed=closed, center=center, radius=radius)
-    return _mesh(surface, mesh_parameter, max_triangles, subdivision)
+    return _mesh(model, surface, mesh_parameter, max_triangles, subdivision)
 
 
 def check_points(model: Model, shape: tuple[int, int, int] | None, *, given: bool) -> None:
@@ -241,18 +244,34 @@ def check_points(model: Model, shape: tuple[int, int, int] | None, *, given: boo
         )
 
 
-def _positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise ParameterError(f"{name} must be a positive number, got {value}")
+def _is_number(value: object) -> TypeGuard[float]:
+    # parameters may come from a model file, where anything can stand
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _positive(model: Model, name: str, value: float) -> None:
+    if not (_is_number(value) and value > 0):
+        raise ParameterError(f"model {model.name!r}: {name} must be a positive number, got {value!r}")
+
+
+def _whole_number(model: Model, name: str, value: int) -> None:
+    least = _AT_LEAST[name]
+    if not (_is_number(value) and isinstance(value, Integral) and value >= least):
+        raise ParameterError(
+            f"model {model.name!r}: {name} must be a whole number of at least {least}, got {value!r}"
+        )
 
 
 def _mesh(
-    surface: SidedSurface, mesh_parameter: float, max_triangles: int, subdivision: int
+    model: Model, surface: SidedSurface, mesh_parameter: float, max_triangles: int, subdivision: int
 ) -> tuple[Mesh, tuple[str, ...]]:
-    if not 0 <= subdivision <= 8:
-        raise ParameterError(f"subdivision must be between 0 and 8, got {subdivision}")
-    if max_triangles < 100:
-        raise ParameterError(f"max_triangles must be at least 100, got {max_triangles}")
+    _positive(model, "mesh_parameter", mesh_parameter)
+    _whole_number(model, "max_triangles", max_triangles)
+    _whole_number(model, "subdivision", subdivision)
+    if subdivision > MOST_SUBDIVISIONS:
+        raise ParameterError(
+            f"model {model.name!r}: subdivision must be {MOST_SUBDIVISIONS} at most, got {subdivision}"
+        )
     mesh, message = surface.mesh(mesh_parameter, max_triangles, subdivision)
     return mesh, surface.messages + ((message,) if message else ())
 
@@ -334,16 +353,14 @@ def _filament(
         return positions, orientations.from_directions(orientations.directions(frames))
     if model.type is ModelType.FILAMENT_TORSION:
         return filaments.along(backbone, dz, dphi_degrees)
-    if not isinstance(radius, Real) or not radius > 0:
+    if not (_is_number(radius) and radius > 0):
         raise ParameterError(
-            f"{model.type.value} {model.name!r} needs a radius, one positive number of voxels; got {radius}"
+            f"{model.type.value} {model.name!r} needs a radius, one positive number of voxels; got {radius!r}"
         )
     if model.type is ModelType.FILAMENT_HELIX:
         s = filaments.steps(backbone, dz)
         turns = dphi_degrees * np.arange(len(s), dtype=np.float64)
         return filaments.around(backbone, s, turns, float(radius))
-    if subunits_per_ring < 1:
-        raise ParameterError(f"subunits_per_ring must be at least 1, got {subunits_per_ring}")
     s = filaments.steps(backbone, ring_separation)
     angles = np.tile(np.arange(subunits_per_ring) * 360.0 / subunits_per_ring, len(s))
     return filaments.around(backbone, np.repeat(s, subunits_per_ring), angles, float(radius))

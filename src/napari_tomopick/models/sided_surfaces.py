@@ -84,6 +84,8 @@ def surface_of(
     """
     if model.type not in SURFACE_TYPES:
         raise ModelError(f"model {model.name!r} is of type {model.type.value}, which has no surface")
+    if closed not in (None, True, False):
+        raise ParameterError(f"surface {model.name!r}: closed must be true or false, got {closed!r}")
     if model.type is ModelType.SURFACE:
         return _with_side(model, *_traced(model, closed))
     ellipsoid, messages = _vesicle(model, center, radius)
@@ -167,7 +169,12 @@ def _vesicle(
             "give both the center and the radius of a vesicle, or neither to have them fitted"
         )
     if center is not None and radius is not None:
-        middle, axes = np.asarray(center, np.float64), np.atleast_1d(np.asarray(radius, np.float64))
+        try:
+            middle, axes = np.asarray(center, np.float64), np.atleast_1d(np.asarray(radius, np.float64))
+        except (ValueError, TypeError) as error:
+            raise ParameterError(
+                f"model {model.name!r}: center and radius are in voxels, got {center!r} and {radius!r}"
+            ) from error
         if middle.shape != (3,) or not np.isfinite(middle).all():
             raise ParameterError(f"the center of a vesicle is x, y, z in voxels, got {center}")
         if axes.shape not in ((1,), (3,)) or (sphere and axes.shape != (1,)) or not (axes > 0).all():
