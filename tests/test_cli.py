@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_tomopick import cli
-from napari_tomopick.io.models import write_models
+from napari_tomopick.io.models import read_models, write_models
 from napari_tomopick.io.particles import read_particles, write_particles
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.user_points import ModelType
@@ -319,3 +319,122 @@ def test_the_doctor_sees_a_display_that_is_not_there(run, monkeypatch, capsys):
         cli.main()
     assert ended.value.code == 1
     assert "cannot open on this display" in capsys.readouterr().out
+
+
+def test_a_project_shows_and_gives_away_what_is_in_it(folder, run):
+    run("import", "synthetic.mrc", "models.json", "--project", "p.tomopick")
+    run("crop-points", "p.tomopick", "--model", "outer membrane")
+    out = run("info", "p.tomopick")
+    assert "tomogram synthetic" in out
+    assert "64 points in 8 levels, side marker set" in out
+    assert "by crop-points" in out
+    run("convert", "p.tomopick", "out.json")
+    before, after = read_models(folder / "models.json"), read_models(folder / "out.json")
+    assert [model.name for model in after] == [model.name for model in before]
+    np.testing.assert_array_equal(after[0].points, before[0].points)
+
+
+def test_boxes_of_a_project_may_be_cut_from_another_tomogram(folder, run):
+    run("import", "synthetic.mrc", "models.json", "--project", "p.tomopick")
+    run("orient", "p.tomopick", "--points", "crowns", "--surface", "outer membrane")
+    run("bin", "p.tomopick", "binned", "--factor", 2)
+    run("extract", "p.tomopick", "--box", 8, "--from", "synthetic_bin2", "-o", "boxes")
+    with mrcfile.open(next((folder / "boxes").glob("particle_*.mrc"))) as mrc:
+        assert mrc.voxel_size.x == pytest.approx(20.0)
+    with Session.open(folder / "p.tomopick") as session:
+        assert "tomogram synthetic_bin2" in session.results()[0].step.inputs
+
+
+@pytest.mark.parametrize("output", ["out.xyz", "missing/out.star", "out.json"])
+def test_nothing_is_recorded_where_the_file_cannot_be_written(folder, run, output):
+    run("import", "synthetic.mrc", "models.json", "--project", "p.tomopick")
+    run("crop-points", "p.tomopick", "--model", "outer membrane", "-o", output, fails="")
+    with Session.open(folder / "p.tomopick") as session:
+        assert session.particle_sets() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["crop-points", "p.tomopick", "--tomogram", "synthetic.mrc"], "--tomogram: the project knows"),
+        (["crop-points", "membrane.json", "--in", "x", "-o", "o.csv"], "--in: this is for projects"),
+        (
+            ["crop-points", "membrane.json", "--voxel-size", 9, "-o", "o.csv"],
+            "--voxel-size: give",
+        ),
+        (["orient", "p.tomopick", "membrane.json"], "MODELS: the project knows"),
+        (
+            ["extract", "p.tomopick", "--box", 8, "-o", "b", "--tilt-range", -60, 60],
+            "--tilt-range: the",
+        ),
+        (["bin", "synthetic.mrc", "o.mrc", "--factor", 2, "--in", "x"], "--in: this is for projects"),
+        (["convert", "crowns.json", "o.csv", "--particles", "x"], "--particles: this is for projects"),
+        (["import", "synthetic.mrc", "--project", "p.txt"], "ends in .tomopick"),
+    ],
+)
+def test_an_option_that_would_not_act_is_refused(folder, run, words, message):
+    run("import", "synthetic.mrc", "--project", "p.tomopick")
+    before = sorted(folder.iterdir())
+    run(*words, fails=message)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_failed_import_leaves_no_project(folder, run):
+    (folder / "bad.json").write_text("{}")
+    run("import", "synthetic.mrc", "bad.json", "--project", "p.tomopick", fails="not a model file")
+    assert not (folder / "p.tomopick").exists()
+
+
+def test_a_binned_tomogram_replaces_no_file_unasked(folder, run):
+    run("bin", "synthetic.mrc", "half.mrc", "--factor", 2)
+    run("bin", "synthetic.mrc", "half.mrc", "--factor", 4, fails="half.mrc exists already")
+    assert "36 x 32 x 16" in run("bin", "synthetic.mrc", "half.mrc", "--factor", 4, "--overwrite")
+
+
+def test_what_a_format_cannot_hold_is_said(folder, run, sample, capsys, monkeypatch):
+    write_particles(folder / "in.csv", sample.crowns)
+    for words, lost in (
+        (("in.csv", "out.mod"), ".mod files have no place for: orientations"),
+        (("models.json", "models.mod"), "the type of 'vesicle'"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["napari-tomopick", "convert", *words])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert lost in capsys.readouterr().err
+
+
+def test_what_is_assumed_is_said(folder, run, sample, capsys, monkeypatch):
+    write_mrc(folder / "unset.mrc", sample.volume, 1.0)
+    (folder / "bare.csv").write_text("x,y,z\n60,60,30\n")
+    for words, said in (
+        (("import", "unset.mrc", "--project", "u.tomopick"), "voxel size is 1 Å, which programs write"),
+        (("extract", "synthetic.mrc", "bare.csv", "--box", "8", "-o", "b"), "bare.csv holds no voxel size"),
+        (
+            ("bin", "synthetic.mrc", "o.mrc", "--factor", "2", "--voxel-size", "4"),
+            "voxel size of 10 Å set aside for 4 Å",
+        ),
+    ):
+        monkeypatch.setattr(sys, "argv", ["napari-tomopick", *words])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert said in capsys.readouterr().err
+
+
+def test_an_option_without_effect_is_told(folder, run):
+    words = ("crop-points", "membrane.json", "--tomogram", "synthetic.mrc", "-o", "o.csv")
+    assert "dz = 4.0 has no effect" in run(*words, "--dz", 4)
+    content = json.loads((folder / "membrane.json").read_text())
+    content["models"][0]["parameters"] = {"cropping": 20}
+    (folder / "membrane.json").write_text(json.dumps(content))
+    assert "its own cropping = 20 goes before the 15.0 given" in run(*words, "--cropping", 15)
+
+
+def test_a_file_without_membranes_orients_nothing(folder, run):
+    words = ("--tomogram", "synthetic.mrc", "-o", "o.csv")
+    run("orient", "crowns.json", "crowns.json", *words, fails="'crowns' is a general model")
+    run("orient", "crowns.json", "models.json", *words, "--surface", "no", fails="no model called 'no'")
+
+
+def test_the_demo_says_where_it_cannot_write(folder, run, lock):
+    lock(folder)
+    run("demo", "--headless", "out", fails="cannot make the folder out: Permission denied")

@@ -181,3 +181,11 @@ def test_real_imod_models() -> None:
     np.testing.assert_allclose(model.points[0], [64.33333588 - 0.5, 64.66666412 - 0.5, 80.0])
     assert len(read_models(folder / "multiple_objects_example.mod")) == 3
     assert read_models(folder / "slicer_angle_example.mod")[0].type is ModelType.GENERAL
+
+
+def test_a_colour_that_is_none_is_refused(tmp_path: Path) -> None:
+    item = {"name": "m", "type": "general", "points": [], "colour": "red"}
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"format": "tomopick-models", "version": 1, "models": [item]}))
+    with pytest.raises(FileFormatError, match=r"models\[0\]\.colour must be #rrggbb, it is 'red'"):
+        read_models(path)

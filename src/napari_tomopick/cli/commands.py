@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.markup import escape
 
 from napari_tomopick import __version__
 from napari_tomopick.cli import inputs
 from napari_tomopick.cli.generate import with_options
-from napari_tomopick.errors import ParameterError
+from napari_tomopick.errors import ParameterError, TomopickError
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.project import Session
 from napari_tomopick.protocols import jobs
 from napari_tomopick.protocols.average import average as average_step
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_line
+from napari_tomopick.protocols.convert import MODEL_SUFFIX, write, write_models
 from napari_tomopick.protocols.convert import convert as convert_step
-from napari_tomopick.protocols.convert import write
 from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
 from napari_tomopick.protocols.extract import extract as extract_step
 from napari_tomopick.protocols.import_picks import SUFFIXES as PICK_SUFFIXES
-from napari_tomopick.protocols.import_tomograms import import_tomograms
+from napari_tomopick.protocols.import_tomograms import assumed_of, import_tomograms
 from napari_tomopick.protocols.info import info as info_step
 from napari_tomopick.protocols.orient import orient as orient_step
 
@@ -48,6 +49,8 @@ TiltRange = Annotated[
     tuple[float, float] | None,
     typer.Option("--tilt-range", metavar="LOW HIGH", help="Lowest and highest tilt angle in degrees."),
 ]
+KNOWN = "the project knows its tomograms; this is for plain files"
+FILES = "this is for projects; for plain files, name the files"
 InTomogram = Annotated[str | None, typer.Option("--in", help="In a project: only this tomogram.")]
 
 
@@ -61,15 +64,20 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command()
 @with_options(info_step)
 def info(
-    file: Annotated[Path, typer.Argument(help="A tomogram, model file or particle file.")], **options: Any
+    file: Annotated[Path, typer.Argument(help="A tomogram, model file, particle file or project.")],
+    tomogram: Annotated[
+        list[Path] | None,
+        typer.Option(help="Tomogram of the particles, where a format needs its size; may be repeated."),
+    ] = None,
+    **options: Any,
 ) -> None:
     """Show what a file holds: shape, voxel size, statistics, and everything that was assumed."""
+    tomograms = [inputs.tomogram_file(each) for each in tomogram or []]
     with inputs.progress_bar() as progress:
-        found = info_step(file, **options, progress=progress)
-    table = Table(show_header=False, box=None)
+        found = info_step(file, tomograms, **options, progress=progress)
+    width = max(map(len, found.facts))
     for name, value in found.facts.items():
-        table.add_row(f"[bold]{name}[/]", value)
-    inputs.out.print(table)
+        inputs.out.print(f"[bold]{escape(name.ljust(width))}[/]  {escape(value)}")
     for line in found.assumed:
         inputs.out.print(f"assumed: {line}", markup=False)
 
@@ -93,21 +101,36 @@ def import_(
     """Import tomograms, user points and particles into a project; no voxel is copied."""
     picks = [file for file in files if Path(file).suffix.lower() in PICK_SUFFIXES]
     volumes = [file for file in files if file not in picks]
+    if not inputs.is_project(project):
+        raise ParameterError(f"{project}: the name of a project ends in {inputs.PROJECT_SUFFIX}")
+    if not picks:
+        inputs.refuse("this is for user points and particles", **{"in": in_tomogram})
     job = jobs.import_job(volumes, options)
     # look at every tomogram before a project is made, so that a wrong argument leaves nothing behind
     with inputs.progress_bar() as progress:
         tomograms = job.compute(progress) if volumes else []
     if not (project.exists() or volumes):
         raise ParameterError(f"{project}: there is no such project, and picks need one with their tomogram")
-    with Session.open(project) if project.exists() else Session.create(project) as session:
-        if volumes:
-            inputs.out.print(job.record(session, tomograms), markup=False)
-        for tomogram in tomograms:
-            nz, ny, nx = tomogram.shape
-            size = f"{nx} x {ny} x {nz}, {tomogram.voxel_size_angstrom:g} Å"
-            inputs.out.print(f"  {tomogram.name}: {size}", markup=False)
-        if picks:
-            inputs.run(jobs.import_picks_job(session, picks, in_tomogram=in_tomogram), session)
+    new = not project.exists()
+    try:
+        with Session.create(project) if new else Session.open(project) as session:
+            both = picks and volumes
+            # all of it or nothing
+            with session.edit("Import tomograms and picks") if both else nullcontext():
+                lines = [job.record(session, tomograms)] if volumes else []
+                if picks:
+                    picks_job = jobs.import_picks_job(session, picks, in_tomogram=in_tomogram)
+                    found = picks_job.record(session, picks_job.compute(None))
+    except TomopickError:
+        if new:
+            project.unlink(missing_ok=True)
+        raise
+    for tomogram in tomograms:
+        nz, ny, nx = tomogram.shape
+        lines.append(f"  {tomogram.name}: {nx} x {ny} x {nz}, {tomogram.voxel_size_angstrom:g} Å")
+        for assumption in assumed_of(tomogram, options["voxel_size_angstrom"]):
+            inputs.notes.print(f"note: {tomogram.name}: {assumption}", markup=False)
+    inputs.say(*lines, *([found] if picks else []))
 
 
 @app.command("bin")
@@ -123,16 +146,18 @@ def bin_(
 ) -> None:
     """Bin a tomogram, or those of a project, by averaging blocks of voxels."""
     if inputs.is_project(source):
+        inputs.refuse(KNOWN, voxel_size=voxel_size)
         with Session.open(source) as session:
             names = (
                 [in_tomogram] if in_tomogram else [t.name for t in session.tomograms() if t.source is None]
             )
             inputs.run(jobs.bin_job(session, names, output, options), session)
         return
+    inputs.refuse(FILES, **{"in": in_tomogram})
     tomogram = inputs.tomogram_file(source, voxel_size)
     with inputs.progress_bar() as progress:
         binned = bin_tomogram(tomogram, output, **options, progress=progress)
-    inputs.out.print(binning_line(tomogram, binned), markup=False)
+    inputs.say(binning_line(tomogram, binned))
 
 
 @app.command("crop-points")
@@ -154,22 +179,23 @@ def crop_points(
 ) -> None:
     """Turn user points into oriented crop points by the geometry each model describes."""
     if inputs.is_project(models):
+        inputs.refuse(KNOWN, tomogram=tomogram, voxel_size=voxel_size)
         with Session.open(models) as session:
             chosen = inputs.chosen_models(session, model or [], in_tomogram)
-            result = inputs.run(jobs.crop_points_job(session, [m.uid for m in chosen], options), session)
-            _write(output, result.particles, session.tomograms())
+            inputs.run(jobs.crop_points_job(session, [m.uid for m in chosen], options), session, output)
         return
+    inputs.refuse(FILES, **{"in": in_tomogram})
+    if tomogram is None:
+        inputs.refuse("give the tomogram too (--tomogram)", voxel_size=voxel_size)
     target = None if tomogram is None else inputs.tomogram_file(tomogram, voxel_size)
-    chosen = [m for m in inputs.models_from(models, target) if not model or m.name in model]
-    if not chosen:
-        raise ParameterError(f"{models}: no model is called {' or '.join(model or [])}")
+    chosen = inputs.models_from(models, target, model)
     if output is None:
         raise ParameterError("say where to write the crop points: -o FILE.star (or .tbl, .csv, .mod)")
     tomograms = [] if target is None else [target]
     with inputs.progress_bar() as progress:
         result = crop_points_step(chosen, tomograms, **options, progress=progress)
-    inputs.out.print("\n".join(result.lines()), markup=False)
-    _write(output, result.particles, tomograms)
+    inputs.say(*result.lines())
+    inputs.say_written(write(output, result.particles, tomograms))
 
 
 @app.command()
@@ -194,6 +220,7 @@ def orient(
 ) -> None:
     """Orient points by the nearest membrane: outward, away from its side marker."""
     if inputs.is_project(points):
+        inputs.refuse(KNOWN, MODELS=models, tomogram=tomogram, voxel_size=voxel_size)
         with Session.open(points) as session:
             job = jobs.orient_job(
                 session,
@@ -201,20 +228,23 @@ def orient(
                 [m.uid for m in inputs.chosen_models(session, surface, in_tomogram)] if surface else [],
                 options,
             )
-            result = inputs.run(job, session)
-            _write(output, result.particles, session.tomograms())
+            inputs.run(job, session, output)
         return
+    inputs.refuse(FILES, points=point, **{"in": in_tomogram})
     if models is None or output is None or tomogram is None:
         raise ParameterError("orienting files needs POINTS, MODELS, --tomogram FILE and -o FILE")
     target = inputs.tomogram_file(tomogram, voxel_size)
-    surfaces = [m for m in inputs.models_from(models, target) if m.type in SURFACE_TYPES]
-    surfaces = [m for m in surfaces if not surface or m.name in surface]
+    found = inputs.models_from(models, target, surface)
+    surfaces = [model for model in found if model.type in SURFACE_TYPES]
+    if not surfaces:
+        types = ", ".join(f"{model.name!r} is a {model.type.value} model" for model in found)
+        raise ParameterError(f"{models}: no surface or vesicle to orient by: {types or 'it has no model'}")
     with inputs.progress_bar() as progress:
         result = orient_step(
             inputs.particles_from(points, target), surfaces, [target], **options, progress=progress
         )
-    inputs.out.print("\n".join(result.lines()), markup=False)
-    _write(output, result.particles, [target])
+    inputs.say(*result.lines())
+    inputs.say_written(write(output, result.particles, [target]))
 
 
 @app.command()
@@ -228,14 +258,30 @@ def extract(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")] = ...,  # type: ignore[assignment]
     voxel_size: VoxelSize = None,
     tilt_range: TiltRange = None,
+    cut_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="In a project: cut from this tomogram (another binning, a denoised one) instead.",
+        ),
+    ] = None,
     **options: Any,
 ) -> None:
     """Cut subtomograms out of a tomogram: one MRC file each, or one stack, with a star file and a table."""
     if inputs.is_project(source):
+        inputs.refuse(KNOWN, voxel_size=voxel_size, tilt_range=tilt_range)
         with Session.open(source) as session:
             entry = inputs.chosen_set(session, particles)
-            inputs.run(jobs.extract_job(session, entry.uid, output, options), session)
+            if cut_from and len(entry.tomograms) > 1:
+                raise ParameterError(
+                    f"{entry.name!r} lies in {len(entry.tomograms)} tomograms, so it cannot all be cut from "
+                    f"{cut_from}"
+                )
+            others = dict.fromkeys(entry.tomograms, cut_from) if cut_from else {}
+            job = jobs.extract_job(session, entry.uid, output, options, from_tomograms=others)
+            inputs.run(job, session)
         return
+    inputs.refuse(FILES, **{"from": cut_from})
     if particles is None:
         raise ParameterError("say which particles to extract: extract TOMOGRAM PARTICLES -o FOLDER")
     target = inputs.tomogram_file(source, voxel_size, tilt_range)
@@ -243,7 +289,7 @@ def extract(
         result = extract_step(
             inputs.particles_from(Path(particles), target), [target], output, **options, progress=progress
         )
-    inputs.out.print("\n".join(result.lines()), markup=False)
+    inputs.say(*result.lines())
 
 
 @app.command()
@@ -261,7 +307,7 @@ def average(
         return
     with inputs.progress_bar() as progress:
         result = average_step(folder, output, **options, progress=progress)
-    inputs.out.print("\n".join(result.lines()), markup=False)
+    inputs.say(*result.lines())
 
 
 @app.command()
@@ -274,21 +320,25 @@ def convert(
         typer.Option(help="Tomogram of the particles, where a format needs its size; may be repeated."),
     ] = None,
     voxel_size: VoxelSize = None,
-    particles: Annotated[str | None, typer.Option(help="In a project: the particle set to write.")] = None,
+    particles: Annotated[
+        str | None,
+        typer.Option(help="In a project: the particle set to write; without it, .json is its user points."),
+    ] = None,
+    in_tomogram: InTomogram = None,
     **options: Any,
 ) -> None:
     """Write particles or models in another format: .star, .tbl, .csv, .mod, .json."""
     if inputs.is_project(source):
-        with Session.open(source) as session:
-            entry = inputs.chosen_set(session, particles)
-            _write(output, session.particles(entry.uid), session.tomograms(), **options)
+        inputs.refuse(KNOWN, tomogram=tomogram, voxel_size=voxel_size)
+        with Session.open(source, read_only=True) as session:
+            if in_tomogram:
+                session.tomogram(in_tomogram)
+            if particles is None and output.suffix.lower() == MODEL_SUFFIX:
+                inputs.say_written(write_models(output, inputs.chosen_models(session, [], in_tomogram)))
+                return
+            found = session.particles(inputs.chosen_set(session, particles).uid, in_tomogram)
+            inputs.say_written(write(output, found, session.tomograms(), **options))
         return
+    inputs.refuse(FILES, particles=particles, **{"in": in_tomogram})
     tomograms = [inputs.tomogram_file(file, voxel_size) for file in tomogram or []]
-    for file in convert_step(source, output, tomograms, **options):
-        inputs.out.print(f"wrote {file}", markup=False)
-
-
-def _write(output: Path | None, particles: Any, tomograms: Any, flavour: str | None = None) -> None:
-    if output is not None:
-        for file in write(output, particles, tomograms, flavour=flavour):
-            inputs.out.print(f"wrote {file}", markup=False)
+    inputs.say_written(convert_step(source, output, tomograms, **options))

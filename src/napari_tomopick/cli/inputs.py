@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from napari_tomopick.errors import ParameterError
+from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.models import read_models
 from napari_tomopick.io.particles import read_particles
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
+from napari_tomopick.project import SUFFIX as PROJECT_SUFFIX
 from napari_tomopick.project import ParticleSet, Session
-from napari_tomopick.protocols.convert import particles_of_general_models
-from napari_tomopick.protocols.import_tomograms import describe_tomogram, with_tilt_range
+from napari_tomopick.protocols.convert import Written, particles_of_general_models, write
+from napari_tomopick.protocols.import_tomograms import assumed_of, describe_tomogram, with_tilt_range
 from napari_tomopick.protocols.jobs import Job
-
-PROJECT_SUFFIX = ".tomopick"
 
 out = Console(highlight=False, soft_wrap=True)
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -33,11 +31,19 @@ def is_project(path: Path | str) -> bool:
     return str(path).lower().endswith(PROJECT_SUFFIX)
 
 
+def refuse(why: str, **given: object) -> None:
+    """Raise a `ParameterError` if something was given that would not act; flags by their Python names."""
+    for name, value in given.items():
+        if value:
+            raise ParameterError(f"{name if name.isupper() else '--' + name.replace('_', '-')}: {why}")
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
     """Show progress on stderr where someone is watching."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, TimeRemainingColumn(), console=notes, transient=True) as bar:
+    hidden = not notes.is_terminal
+    with Progress(*columns, TimeRemainingColumn(), console=notes, transient=True, disable=hidden) as bar:
         task = bar.add_task("", total=None)
 
         def report(done: int, total: int, what: str) -> None:
@@ -46,12 +52,29 @@ def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
         yield report
 
 
-def run(job: Job, session: Session) -> Any:
-    """Compute a job with a progress bar, record it in the project, and say what came of it."""
+def run(job: Job, session: Session, output: Path | None = None) -> None:
+    """Compute a job with a progress bar, record it in the project, and say what came of it.
+
+    Its particles are written to ``output`` first, so that nothing is recorded where that fails.
+    """
     with progress_bar() as progress:
         result = job.compute(progress)
-    out.print(job.record(session, result), markup=False)
-    return result
+    written = None if output is None else write(output, result.particles, session.tomograms())
+    say(job.record(session, result))
+    if written is not None:
+        say_written(written)
+
+
+def say(*lines: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        out.print(line, markup=False)
+
+
+def say_written(written: Written) -> None:
+    """Name the files, and on stderr what they do not hold."""
+    for line in written.lines():
+        (out if line.startswith("wrote ") else notes).print(line, markup=False)
 
 
 def tomogram_file(
@@ -59,14 +82,28 @@ def tomogram_file(
 ) -> Tomogram:
     """Look at one tomogram file; a voxel size that is typed counts even where the header has another."""
     tomogram = describe_tomogram(path, voxel_size, override_header=voxel_size is not None)
+    for assumption in assumed_of(tomogram, voxel_size):
+        notes.print(f"note: {path.name}: {assumption}", markup=False)
     return with_tilt_range(tomogram, tilt_range)
 
 
-def models_from(path: Path, tomogram: Tomogram | None = None) -> list[Model]:
-    """Read a model file; points without a tomogram or a voxel size are taken to be those of the one given."""
-    models = read_models(path)
+def models_from(
+    path: Path, tomogram: Tomogram | None = None, names: Sequence[str] | None = None
+) -> list[Model]:
+    """Read the models of these names, or all; the tomogram given is the one they are taken to lie in.
+
+    Points without a voxel size are taken to be voxels of that tomogram.
+    """
+    models = _named(read_models(path), names or (), path)
     if tomogram is None:
         return models
+    other = {model.tomogram for model in models} - {"", tomogram.name}
+    if other:
+        notes.print(
+            f"note: the models name tomogram {', '.join(sorted(other))}; they are taken to lie in "
+            f"{tomogram.path.name}",
+            markup=False,
+        )
     return [
         replace(
             model,
@@ -89,6 +126,12 @@ def particles_from(path: Path, tomogram: Tomogram) -> Particles:
         particles = particles_of_general_models(models_from(path, tomogram), str(path))
     else:
         particles = read_particles(path, tomograms=[tomogram])
+        if _without_voxel_size(path):
+            notes.print(
+                f"note: {path.name} holds no voxel size; its coordinates are taken to be voxels of "
+                f"{tomogram.path.name} ({tomogram.voxel_size_angstrom:g} Å)",
+                markup=False,
+            )
     names = sorted(set(particles.tomograms.tolist()) - {""})
     if tomogram.name in names:
         others = len(particles) - len(particles.in_tomogram(tomogram.name))
@@ -105,25 +148,31 @@ def particles_from(path: Path, tomogram: Tomogram) -> Particles:
             f"note: the particles name tomogram {names[0]}; they are taken to lie in {tomogram.path.name}"
         )
     if particles.voxel_size_angstrom is None:
-        notes.print(
-            f"note: {path.name} holds no voxel size; its coordinates are taken to be voxels of "
-            f"{tomogram.path.name}"
-        )
         particles = replace(particles, voxel_size_angstrom=tomogram.voxel_size_angstrom)
     return replace(particles, tomograms=[tomogram.name] * len(particles))  # type: ignore[arg-type]
 
 
 def chosen_models(session: Session, names: Sequence[str], tomogram: str | None) -> list[Model]:
     """Return the models of a project with these names (all, if none is given), in one tomogram or in all."""
-    models = list(session.models(tomogram))
+    return _named(list(session.models(tomogram)), names, session.path)
+
+
+def _named(models: list[Model], names: Sequence[str], path: Path) -> list[Model]:
     known = {model.name for model in models}
     for name in names:
         if name not in known:
             raise ParameterError(
-                f"{session.path.name} has no model called {name!r}; there are: "
-                f"{', '.join(sorted(known)) or 'none'}"
+                f"{path.name} has no model called {name!r}; there are: {', '.join(sorted(known)) or 'none'}"
             )
     return [model for model in models if not names or model.name in names]
+
+
+def _without_voxel_size(path: Path) -> bool:
+    """Whether a particle file that could be read with its tomogram has no voxel size of its own."""
+    try:
+        return read_particles(path).voxel_size_angstrom is None
+    except FileFormatError:  # in Å from the centre of the tomogram
+        return False
 
 
 def chosen_points(session: Session, names: Sequence[str], tomogram: str | None) -> list[str]:

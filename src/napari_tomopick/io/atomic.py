@@ -58,6 +58,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    TomopickError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TomopickError(f"cannot make the folder {path}: {error.strerror or error}") from error
+
+
 def free_path(path: Path) -> Path:
     """Return the path, with a number behind its name if there is such a file or folder already."""
     number, free = 1, path

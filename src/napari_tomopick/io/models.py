@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,17 @@ def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> Path:
     return Path(path)
 
 
+def what_is_lost(path: str | os.PathLike[str], models: Sequence[Model]) -> tuple[str, ...]:
+    """What these models have that a file of this suffix has no place for, in words for the user."""
+    if Path(path).suffix.lower() != ".mod":
+        return ()
+    kept = (ModelType.GENERAL, ModelType.SURFACE)
+    lost = [f"the type of {m.name!r} ({m.type})" for m in models if m.type not in kept]
+    lost += [f"the parameters of {m.name!r}" for m in models if m.parameters]
+    lost += [f"the box size of {m.name!r}" for m in models if m.box_size is not None]
+    return tuple(lost)
+
+
 def _as_json(model: Model) -> dict[str, Any]:
     item: dict[str, Any] = {"name": model.name, "type": str(model.type), "group": model.group}
     if model.marker is not None:
@@ -158,6 +170,9 @@ class _Reader:
                     f"{self.path}: {where}.marker: three numbers x, y, z, got {len(marker)}"
                 )
         box = item.get("box_size")
+        colour = self.of_type(item.get("colour", Model.colour), str, f"{where}.colour")
+        if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+            raise FileFormatError(f"{self.path}: {where}.colour must be #rrggbb, it is {colour!r}")
         return Model(
             name=self.of_type(item["name"], str, f"{where}.name"),
             type=ModelType(kind),
@@ -165,7 +180,7 @@ class _Reader:
             levels=np.array([r[1] for r in rows], dtype=np.int64),
             marker=None if marker is None else np.array(marker),
             group=self.of_type(item.get("group", 1), int, f"{where}.group"),
-            colour=self.of_type(item.get("colour", Model.colour), str, f"{where}.colour"),
+            colour=colour,
             parameters=self.of_type(item.get("parameters", {}), dict, f"{where}.parameters"),
             box_size=None if box is None else self.of_type(box, int, f"{where}.box_size"),
             tomogram=tomogram,

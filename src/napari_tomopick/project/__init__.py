@@ -3,4 +3,6 @@
 from napari_tomopick.project.records import ParticleSet, Result, TomogramStatus
 from napari_tomopick.project.session import Session
 
-__all__ = ["ParticleSet", "Result", "Session", "TomogramStatus"]
+SUFFIX = ".tomopick"
+
+__all__ = ["SUFFIX", "ParticleSet", "Result", "Session", "TomogramStatus"]

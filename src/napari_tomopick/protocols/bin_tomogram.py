@@ -26,6 +26,7 @@ def bin_tomogram(
     factor: Annotated[int | None, Bounds(minimum=2, maximum=64)] = None,
     dynamo_exponent: Annotated[int | None, Bounds(minimum=1, maximum=6)] = None,
     memory_mb: Annotated[int, Bounds(minimum=16, advanced=True)] = 512,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Tomogram:
     """Bin a tomogram by the mean of blocks of voxels.
@@ -48,6 +49,8 @@ def bin_tomogram(
         Give this or the factor.
     memory_mb : int
         Memory to use, in megabytes.
+    overwrite : bool
+        Replace an earlier file of the output's name.
     progress : callable, optional
         Called with (sections done, sections in all, text).
 
@@ -59,7 +62,8 @@ def bin_tomogram(
     Raises
     ------
     ParameterError
-        If the factor is below 2 or leaves no voxel, or the output is the file that is binned or no MRC.
+        If the factor is below 2 or leaves no voxel, or the output is the file that is binned, no MRC, or
+        there already.
     FileFormatError
         If the tomogram cannot be read, has changed its shape, or holds values that are not finite.
     TomopickError
@@ -73,6 +77,8 @@ def bin_tomogram(
         raise ParameterError(f"{output}: binned tomograms are written as MRC; end the name in .mrc")
     if output.exists() and output.samefile(tomogram.path):
         raise ParameterError(f"{output} is the tomogram that is to be binned; choose another name")
+    if output.exists() and not overwrite:
+        raise ParameterError(f"{output} exists already; choose another name, or ask to overwrite it")
     size = tomogram.voxel_size_angstrom
     volume = open_volume(tomogram.path, voxel_size_angstrom=size, override_header=True)
     try:

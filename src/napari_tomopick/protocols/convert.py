@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,29 @@ from napari_tomopick.protocols.describe import Progress
 MODEL_SUFFIX = ".json"
 
 
+@dataclass(frozen=True)
+class Written:
+    """The files that were written.
+
+    Parameters
+    ----------
+    files : tuple of Path
+        The one asked for first.
+    lost : tuple of str
+        What the format has no place for, in words.
+    """
+
+    files: tuple[Path, ...]
+    lost: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Which files were written, and what they do not hold."""
+        lines = [f"wrote {file}" for file in self.files]
+        if self.lost:
+            lines.append(f"{self.files[0].suffix} files have no place for: {', '.join(self.lost)}")
+        return lines
+
+
 def convert(
     source: Path,
     output: Path,
@@ -26,7 +50,7 @@ def convert(
     *,
     flavour: Literal["relion5", "relion5-centred", "relion4"] = "relion5",
     progress: Progress | None = None,
-) -> tuple[Path, ...]:
+) -> Written:
     """Write a particle or model file in another format, chosen by the suffix.
 
     Parameters
@@ -43,8 +67,8 @@ def convert(
 
     Returns
     -------
-    tuple of Path
-        Every file written.
+    Written
+        Every file, and what the format has no place for.
 
     Raises
     ------
@@ -58,24 +82,29 @@ def convert(
     if source.suffix.lower() == MODEL_SUFFIX or (to_models and source.suffix.lower() == ".mod"):
         models = model_files.read_models(source)
         if to_models or output.suffix.lower() == ".mod":
-            return (model_files.write_models(output, models),)
+            return write_models(output, models)
         return write(output, particles_of_general_models(models, str(source)), tomograms, flavour=flavour)
     particles = particle_files.read_particles(source, tomograms=tomograms)
-    if to_models:
-        return (model_files.write_models(output, models_of_particles(particles)),)
     return write(output, particles, tomograms, flavour=flavour)
 
 
 def write(
     output: Path, particles: Particles, tomograms: Sequence[Tomogram] = (), *, flavour: str | None = None
-) -> tuple[Path, ...]:
+) -> Written:
     """Write particles to a file of any particle or model suffix; the flavour matters for .star only."""
+    lost = particle_files.what_is_lost(output, particles)
     if output.suffix.lower() == MODEL_SUFFIX:
-        return (model_files.write_models(output, models_of_particles(particles)),)
+        return Written((model_files.write_models(output, models_of_particles(particles)),), lost)
     star = output.suffix.lower() == ".star"
-    return particle_files.write_particles(
+    files = particle_files.write_particles(
         output, particles, tomograms=tomograms, flavour=flavour if star else None
     )
+    return Written(files, lost)
+
+
+def write_models(output: Path, models: Sequence[Model]) -> Written:
+    """Write models to a model file (.json, .mod)."""
+    return Written((model_files.write_models(output, models),), model_files.what_is_lost(output, models))
 
 
 def particles_of_general_models(models: Sequence[Model], source: str) -> Particles:

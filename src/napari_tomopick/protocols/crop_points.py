@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -29,10 +30,13 @@ class CroppedModels:
         Of all models, ids from 1; the column ``tomopickModel`` names the model of each.
     models : tuple of (Model, CropPoints)
         What each model gave.
+    messages : tuple of str
+        Options that were given and did not act.
     """
 
     particles: Particles
     models: tuple[tuple[Model, geometry.CropPoints], ...]
+    messages: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Number and spacing of the crop points of each model, and what else a user should know."""
@@ -46,7 +50,7 @@ class CroppedModels:
                     f"(mean {found.spacing_mean:.1f})"
                 )
             lines += [text, *(f"  {message}" for message in found.messages)]
-        return lines
+        return [*lines, *self.messages]
 
 
 def crop_points(
@@ -149,6 +153,11 @@ def crop_points(
     for number, model in enumerate(models):
         if progress is not None:
             progress(number, len(models), model.name)
+        if tomograms and model.tomogram not in by_name:
+            raise ParameterError(
+                f"model {model.name!r} lies in tomogram {model.tomogram!r}, which was not given; given: "
+                f"{', '.join(by_name)}"
+            )
         found.append(_crop(model, by_name.get(model.tomogram), options))
     try:
         particles = concatenate([result.particles for result in found])
@@ -156,7 +165,23 @@ def crop_points(
         raise ParameterError(f"{error}; make crop points of one voxel size at a time") from error
     if twist_seed is not None:
         particles = _twisted(particles, models, [len(result.particles) for result in found], twist_seed)
-    return CroppedModels(particles, tuple(zip(models, found, strict=True)))
+    return CroppedModels(
+        particles, tuple(zip(models, found, strict=True)), tuple(_without_effect(models, options))
+    )
+
+
+def _without_effect(models: Sequence[Model], options: dict[str, Any]) -> Iterator[str]:
+    """Options other than the defaults that act on no model, or that a model's own parameter goes before."""
+    parameters = inspect.signature(crop_points).parameters
+    for name, value in options.items():
+        if value == parameters[name].default:
+            continue
+        on = [model for model in models if name in geometry.parameters_for(model.type)]
+        if not on:
+            yield f"{name} = {value} has no effect on a model of this type"
+        for model in on:
+            if model.parameters.get(name, value) != value:
+                yield f"{model.name}: its own {name} = {model.parameters[name]} goes before the {value} given"
 
 
 def _crop(model: Model, tomogram: Tomogram | None, options: dict[str, Any]) -> geometry.CropPoints:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io import models as model_files
 from napari_tomopick.io import particles as particle_files
+from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.tomogram import Tomogram
@@ -62,7 +63,7 @@ def make_demo_project(folder: Path, *, progress: Progress | None = None) -> Path
     folder = Path(folder)
     project = folder / PROJECT
     if not project.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if progress is not None:
             progress(0, 1, "making the sample tomogram")
         _make_project(membrane_tomogram(), folder)
@@ -88,7 +89,7 @@ def run_demo(folder: Path, *, progress: Progress | None = None) -> DemoResult:
     project = folder / PROJECT
     if project.exists():
         raise ParameterError(f"{folder} holds an earlier run of the demo; delete it or name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if progress is not None:
         progress(0, 1, "making the sample tomogram")
     sample = membrane_tomogram()

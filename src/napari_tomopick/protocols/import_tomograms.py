@@ -138,6 +138,11 @@ def describe_tomogram(
     )
 
 
+def assumed_of(tomogram: Tomogram, voxel_size_angstrom: float | None = None) -> tuple[str, ...]:
+    """What was assumed of a tomogram because its file does not say it, or not what was typed; in words."""
+    return open_volume(tomogram.path, voxel_size_angstrom=voxel_size_angstrom, override_header=True).assumed
+
+
 def with_tilt_range(tomogram: Tomogram, tilt_range_degrees: tuple[float, float] | None) -> Tomogram:
     """Return the tomogram with its lowest and highest tilt set; None leaves it as it is.
 

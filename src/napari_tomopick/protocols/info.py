@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,9 @@ from napari_tomopick.io import models as model_files
 from napari_tomopick.io import particles as particle_files
 from napari_tomopick.io.volumes import Volume, open_volume
 from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model
+from napari_tomopick.project import SUFFIX, Session
 from napari_tomopick.protocols.describe import Bounds, Progress
 
 SLAB_VOXELS = 16_000_000
@@ -30,16 +32,19 @@ class FileInfo:
 
 def info(
     path: Path,
+    tomograms: Sequence[Tomogram] = (),
     *,
     voxel_size_angstrom: Annotated[float | None, Bounds(minimum=0.01)] = None,
     progress: Progress | None = None,
 ) -> FileInfo:
-    """Say what a tomogram, a model file or a particle file holds.
+    """Say what a tomogram, a model file, a particle file or a project holds.
 
     Parameters
     ----------
     path : Path
         The file.
+    tomograms : sequence of Tomogram
+        Those of a particle file that cannot be read without.
     voxel_size_angstrom : float, optional
         Voxel size in Å of a volume whose header has none or a wrong one.
     progress : callable, optional
@@ -53,10 +58,12 @@ def info(
     path = Path(path)
     if not path.exists():
         raise FileFormatError(f"{path}: there is no such file")
+    if path.suffix.lower() == SUFFIX:
+        return _describe_project(path)
     if path.suffix.lower() == ".json":
         return _describe_models(model_files.read_models(path))
     if path.suffix.lower() in particle_files.SUFFIXES:
-        return _describe_particles(particle_files.read_particles(path))
+        return _describe_particles(particle_files.read_particles(path, tomograms=tomograms))
     return _describe_volume(
         open_volume(path, voxel_size_angstrom=voxel_size_angstrom, override_header=True), progress
     )
@@ -109,12 +116,36 @@ def volume_statistics(volume: Volume, progress: Progress | None = None) -> dict[
 
 def _describe_models(models: list[Model]) -> FileInfo:
     facts = {"kind": "model file", "models": str(len(models))}
-    for model in models:
-        levels = len(np.unique(model.levels)) if len(model) else 0
-        marker = "side marker set" if model.marker is not None else "no side marker"
-        facts[model.name] = (
-            f"{model.type.value.replace('_', ' ')}: {len(model)} points in {levels} levels, {marker}"
-        )
+    for number, model in enumerate(models, 1):
+        # two models may bear one name
+        facts[model.name if model.name not in facts else f"{model.name} ({number})"] = _model_in_words(model)
+    return FileInfo(facts)
+
+
+def _model_in_words(model: Model) -> str:
+    levels = len(np.unique(model.levels)) if len(model) else 0
+    marker = "side marker set" if model.marker is not None else "no side marker"
+    return f"{model.type.value.replace('_', ' ')}: {len(model)} points in {levels} levels, {marker}"
+
+
+def _describe_project(path: Path) -> FileInfo:
+    facts = {"kind": "project"}
+    with Session.open(path, read_only=True) as session:
+        for tomogram in session.tomograms():
+            nz, ny, nx = tomogram.shape
+            text = f"{nx} x {ny} x {nz}, {tomogram.voxel_size_angstrom:g} Å"
+            if tomogram.source:
+                text += f", {tomogram.source} binned by {tomogram.binning}"
+            if not tomogram.path.exists():
+                text += f"; its file {tomogram.path} is missing"
+            facts[f"tomogram {tomogram.name}"] = text
+            for model in session.models(tomogram.name):
+                facts[f"  model {model.name} in {tomogram.name}"] = _model_in_words(model)
+        for entry in session.particle_sets():
+            where = ", ".join(entry.tomograms)
+            facts[f"particle set {entry.name}"] = f"{entry.count} particles in {where}, by {entry.step.name}"
+        for result in session.results():
+            facts[f"{result.kind} {result.path.name}"] = str(result.path)
     return FileInfo(facts)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tomopick.errors import ParameterError
+from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.step import Step
@@ -110,15 +111,15 @@ def bin_job(session: Session, names: Sequence[str], folder: Path, options: Mappi
         raise ParameterError("no tomogram was chosen to be binned")
     factor = binning_factor(options.get("factor"), options.get("dynamo_exponent"))
     outputs = [Path(folder) / f"{tomogram.name}_bin{factor}.mrc" for tomogram in chosen]
+    known = {tomogram.name for tomogram in session.tomograms()}
     for output in outputs:
-        if output.exists():
-            raise ParameterError(f"{output} exists already; move it away or choose another folder")
+        if output.stem in known:
+            raise ParameterError(f"{session.path.name} has a tomogram {output.stem!r} already")
+        if output.exists() and not options.get("overwrite"):
+            raise ParameterError(f"{output} exists already; choose another folder, or ask to overwrite it")
 
     def compute(progress: Progress | None) -> list[Any]:
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ParameterError(f"cannot make the folder {folder}: {error.strerror}") from error
+        make_folder(Path(folder))
         return [
             bin_tomogram(tomogram, output, **options, progress=progress)
             for tomogram, output in zip(chosen, outputs, strict=True)
@@ -235,12 +236,13 @@ def extract_job(
         dataclasses.replace(session.tomogram(source.get(name, name)), name=name)
         for name in sorted(set(particles.tomograms.tolist()))
     ]
+    cut_from = [f"tomogram {source.get(tomogram.name, tomogram.name)}" for tomogram in tomograms]
 
     def record(session: Session, result: Any) -> str:
         session.add_result(
             "subtomograms",
             result.folder,
-            made_by("extract", extract, [f"particle set {entry.name}"], options),
+            made_by("extract", extract, [f"particle set {entry.name}", *cut_from], options),
         )
         return "\n".join(result.lines())
 

@@ -111,7 +111,10 @@ def tomogram_of(path: Path, name: str, tomograms: Sequence[Tomogram], why: str) 
         if tomogram.name == name:
             return tomogram
     known = ", ".join(t.name for t in tomograms) or "none"
-    raise FileFormatError(f"{path}: {why} needs the tomogram {name!r}; give it (--tomogram); given: {known}")
+    raise FileFormatError(
+        f"{path}: {why} needs the tomogram {name!r}; give it (--tomogram), in a file of "
+        f"that name; given: {known}"
+    )
 
 
 def reject_reserved(path: Path, particles: Particles, reserved: Sequence[str]) -> None:

@@ -101,16 +101,16 @@ def what_is_lost(path: str | os.PathLike[str], particles: Particles) -> tuple[st
     """What these particles have that a file of this suffix has no place for, in words for the user."""
     suffix = Path(path).suffix.lower()
     lost = []
-    if suffix == ".mod":
+    if suffix in (".mod", ".json"):
         if particles.rotations.magnitude().any():
             lost.append("orientations")
         if np.isfinite(particles.scores).any():
             lost.append("scores")
         lost.append("ids")
-    if suffix in (".mod", ".tbl"):
+    if suffix in (".mod", ".json", ".tbl"):
         kept = "dyn_" if suffix == ".tbl" else ()
         lost += [f"column {c}" for c in particles.table.columns if not str(c).startswith(kept)]
-        lost += ["box size"] if particles.box_size is not None else []
+        lost += ["box size"] if particles.box_size is not None and suffix != ".json" else []
     if suffix != ".star" and particles.table.attrs.get("star_blocks"):
         lost.append("the other blocks of the STAR file")
     return tuple(lost)

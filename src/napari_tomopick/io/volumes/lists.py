@@ -46,7 +46,9 @@ def list_tomogram_files(what: str | os.PathLike[str]) -> list[Path]:
     else:
         found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]
     if not found:
-        raise FileFormatError(f"{path}: no tomogram found there ({' '.join(SUFFIXES)})")
+        if path.is_dir() or glob.has_magic(str(path)):
+            raise FileFormatError(f"{path}: no tomogram found there ({' '.join(SUFFIXES)})")
+        raise FileFormatError(f"{path}: no such file or folder")
     return found
 
 
