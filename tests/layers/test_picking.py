@@ -168,6 +168,19 @@ def test_a_selected_point_of_another_model_does_not_lend_its_features_to_the_nex
     assert shown.picking.view.selected == [(uid, 0)]
 
 
+def test_the_first_point_begins_the_tomogram_and_undo_takes_both_back(shown, press):
+    assert shown.session.status("tomo") == "todo"
+    press("C", (19, 5, 10))
+    assert shown.session.status("tomo") == "in_progress"
+    assert shown.session.undo_label == "Add point"
+    press("Control-Z")
+    assert shown.session.status("tomo") == "todo"
+    assert points(shown) == []
+    shown.session.set_status("tomo", "done")
+    press("C", (19, 5, 10))
+    assert shown.session.status("tomo") == "done"
+
+
 def test_changing_the_slice_edits_nothing(shown, press):
     press("C", (19, 5, 10))
     label = shown.session.undo_label

@@ -14,6 +14,7 @@ from napari_tomopick.geometry.coordinates import zyx_to_xyz
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.user_points import DRAG_PIXELS, UserPointsView
 from napari_tomopick.models.user_points import Model, ModelType
+from napari_tomopick.project import TomogramStatus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -211,7 +212,11 @@ class Picking:
         level = compat.slice_index(viewer)
         # where napari's slider stands between voxels, the point still lies in the slice that is seen
         positions[:, 2 - compat.sliced_axis(viewer)] = level
-        self._workspace.open_session.add_points(model.uid, positions, np.full(len(positions), level))
+        session = self._workspace.open_session
+        with session.edit(_counted("Add", len(positions), "point")):
+            if session.status(model.tomogram) is TomogramStatus.TODO:
+                session.set_status(model.tomogram, TomogramStatus.IN_PROGRESS)
+            session.add_points(model.uid, positions, np.full(len(positions), level))
         self._workspace.say(f"Point {len(model) + 1} of '{model.name}' at {_words(positions[-1])}.")
 
     # points, by mouse: the intentions of UserPointsView
