@@ -133,9 +133,35 @@ def test_import_adds_the_tomograms_as_one_edit_and_shows_the_first(workspace, a_
     workspace.import_tomograms([tmp_path / "a.mrc", tmp_path / "b.mrc"])
     assert [t.name for t in workspace.session.tomograms()] == ["a", "b"]
     assert workspace.tomogram_name == "a"
+    step = workspace.session.tomogram_step("b")
+    assert (step.name, step.inputs) == ("import", (str(tmp_path / "a.mrc"), str(tmp_path / "b.mrc")))
     workspace.undo()
     assert workspace.session.tomograms() == ()
     assert workspace.tomogram is None
+
+
+def test_a_refused_import_says_where_to_give_what_is_missing(workspace, a_tomogram, tmp_path):
+    tomogram = a_tomogram("a")
+    workspace.session.add_tomogram(tomogram)
+    before = len(notification_manager.records)
+    workspace.import_tomograms([tmp_path / "gone.mrc"])
+    workspace.import_tomograms([tomogram.path])
+    gone, taken = notification_manager.records[before:]
+    assert "gone.mrc" in str(gone.message)
+    assert "With voxel size, tilt range" in str(gone.message)
+    assert "'a'" in str(taken.message)
+    assert [t.name for t in workspace.session.tomograms()] == ["a"]
+
+
+def test_an_import_into_a_project_closed_meanwhile_is_told(workspace, a_tomogram, tmp_path):
+    path = a_tomogram("a").path
+    workspace.run = later = Later()
+    workspace.import_tomograms([path])
+    workspace.create_project(tmp_path / "other.tomopick")
+    before = len(notification_manager.records)
+    later.finish(0)
+    assert "Another project" in str(notification_manager.records[before].message)
+    assert workspace.session.tomograms() == ()
 
 
 def test_slices_stay_whole_numbers_with_points_at_the_very_edge(shown):

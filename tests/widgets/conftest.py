@@ -8,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
 
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers.workspace import workspace_for
@@ -55,3 +57,29 @@ def window(make_napari_viewer, project, qtbot):
         qtbot.wait(150)
     yield viewer
     workspace.close_project()
+
+
+@pytest.fixture
+def dock(window, qtbot):
+    """``dock(name)``: the dock as a user opens it from the menu, behind napari's proxy."""
+
+    def dock(name):
+        _, widget = window.window.add_plugin_dock_widget("napari-tomopick", name)
+        assert type(widget).__name__ == f"{name}Dock"
+        qtbot.wait(100)  # until the canvas has made room for it
+        return widget
+
+    return dock
+
+
+@pytest.fixture
+def press(qtbot):
+    """``press(dock, name)``: click a button of a dock."""
+
+    def press(widget, name):
+        button = widget.findChild(QWidget, name)
+        assert button.isEnabled()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        qtbot.wait(60)
+
+    return press

@@ -113,6 +113,7 @@ def test_an_empty_slice_shows_no_point(window, qtbot):
     session.add_points(uid, [[40.0, 30.0, 5.0]], [5])
     session.set_marker(uid, [40.0, 30.0, 5.0])
     workspace.image.layer.visible = False
+    window.canvas.overlays.text.visible = False
     window.dims.set_point(0, 5)
     qtbot.wait(50)
     assert window.screenshot(flash=False)[..., :3].max() > 100

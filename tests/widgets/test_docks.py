@@ -3,7 +3,6 @@
 import gc
 
 import numpy as np
-import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QMenu, QWidget
 
@@ -13,37 +12,12 @@ from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import ModelType
 from napari_tomopick.project import TomogramStatus
+from napari_tomopick.widgets.dock import WIDTH
 from napari_tomopick.widgets.picking import PickingDock
 from napari_tomopick.widgets.review import ReviewDock
 from napari_tomopick.widgets.tomograms import TomogramsDock
 
-CLASSES = {"Tomograms": TomogramsDock, "Picking": PickingDock, "Review": ReviewDock}
-
-
-@pytest.fixture
-def dock(window, qtbot):
-    """``dock(name)``: the dock as a user opens it from the menu, behind napari's proxy."""
-
-    def dock(name):
-        _, widget = window.window.add_plugin_dock_widget("napari-tomopick", name)
-        assert isinstance(widget, CLASSES[name])
-        qtbot.wait(100)  # until the canvas has made room for it
-        return widget
-
-    return dock
-
-
-@pytest.fixture
-def press(qtbot):
-    """``press(dock, name)``: click a button of a dock."""
-
-    def press(widget, name):
-        button = widget.findChild(QWidget, name)
-        assert button.isEnabled()
-        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-        qtbot.wait(60)
-
-    return press
+NAMES = ("Tomograms", "Picking", "Steps", "Review")
 
 
 def cell(table, row, column):
@@ -55,12 +29,41 @@ def test_tomograms_are_listed_with_counts_and_opened_in_the_background(window, d
     workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
     tomograms = dock("Tomograms")
     assert [cell(tomograms.table, r, 0) for r in (0, 1)] == ["tomo_1", "tomo_2"]
-    assert [cell(tomograms.table, 0, c) for c in (1, 2, 3, 4, 5)] == ["to do", "1", "0", "10", "80×60×40"]
+    assert [cell(tomograms.table, 0, c) for c in (1, 2, 3, 4)] == ["to do", "1", "0", "10"]
+    assert "80 × 60 × 40 voxels" in tomograms.details.text()
     tomograms.table.doubleClicked.emit(tomograms.table.model().index(1, 0))
     assert workspace.loading == "tomo_2"
     assert workspace.tomogram_name == "tomo_1"
     qtbot.waitUntil(lambda: workspace.tomogram_name == "tomo_2")
     qtbot.waitUntil(lambda: not tomograms.busy.isVisible())
+
+
+def test_the_columns_of_the_tomograms_fit(window, dock, qtbot):
+    tomograms = dock("Tomograms")
+    tomograms.setFixedWidth(WIDTH)
+    session = workspace_for(window).session
+    for name in ("tomo_1", "tomo_2"):
+        session.set_status(name, TomogramStatus.IN_PROGRESS)
+    qtbot.wait(100)
+    header = tomograms.table.horizontalHeader()
+    assert header.length() <= tomograms.table.viewport().width()
+    assert header.sectionSize(0) > 60
+
+
+def test_a_dock_behind_another_is_shown_anew_when_it_comes_to_the_front(window, dock, qtbot, monkeypatch):
+    picking = dock("Picking")
+    workspace = workspace_for(window)
+    refreshed = []
+    monkeypatch.setattr(picking, "refresh", lambda: refreshed.append(1))
+    picking.hide()
+    workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
+    qtbot.wait(80)
+    assert refreshed == []
+    picking.show()
+    assert refreshed == [1]
+    picking.hide()
+    picking.show()
+    assert refreshed == [1]
 
 
 def test_status_is_set_for_all_selected_and_undone_at_once(window, dock):
@@ -189,7 +192,7 @@ def test_errors_become_notifications_with_their_own_words(window, dock, monkeypa
 def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
     workspace = workspace_for(window)
     for _ in range(3):
-        for name in CLASSES:
+        for name in NAMES:
             widget = dock(name)
             window.window.remove_dock_widget(widget)
             widget.deleteLater()
@@ -201,6 +204,7 @@ def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
         workspace.tomogram_changed,
         workspace.tomograms_changed,
         workspace.history_changed,
+        workspace.session_changed,
         workspace.picking.models_changed,
         workspace.picking.menu_requested,
         workspace.review.sets_changed,

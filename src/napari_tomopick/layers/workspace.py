@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from psygnal import Signal, SignalInstance
@@ -20,6 +21,11 @@ from napari_tomopick.project import Session
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+
+IMPORT_HINT = (
+    "What a header does not tell can be given: Import… → With voxel size, tilt range… in the Tomograms dock."
+)
 
 
 class Runner(Protocol):
@@ -80,6 +86,8 @@ class Workspace:
         self.run: Runner = run_at_once
         self.session: Session | None = None
         self.loading = ""
+        # the files that could not be imported last
+        self.refused: list[Path] = []
         self.image = TomogramImage(viewer, self.run_in_background)
         self.picking = Picking(self)
         self.review = Review(self)
@@ -134,20 +142,30 @@ class Workspace:
         self.set_session(None)
 
     def import_tomograms(self, paths: Sequence[str | os.PathLike[str]], **options: Any) -> None:
-        """Look at files in the background and add them to the project, as one edit."""
-        from napari_tomopick.protocols.import_tomograms import import_tomograms
+        """Look at files in the background, add them to the project as one edit, and show the first."""
+        from napari_tomopick.protocols.jobs import import_job
 
-        session = self.open_session
+        session, sources = self.open_session, [Path(path) for path in paths]
+        job = import_job(sources, options)
+        self.say(f"{job.title} …")
 
         def done(found: list[Tomogram]) -> None:
-            with session.edit("Import tomogram" if len(found) == 1 else f"Import {len(found)} tomograms"):
-                for tomogram in found:
-                    session.add_tomogram(tomogram)
-            self.say(f"Imported {', '.join(t.name for t in found)}.")
-            if self.tomogram is None and found:
-                self.open_tomogram(found[0].name)
+            with self.reporting():
+                if session is not self.session:
+                    raise ProjectError("Another project was opened meanwhile, so nothing was imported.")
+                self.say(job.record(session, found))
+                self.refused = []
+                if self.tomogram is None and found:
+                    self.open_tomogram(found[0].name)
 
-        self.run_in_background(lambda: import_tomograms(list(paths), **options), done)
+        def failed(error: Exception) -> None:
+            self.refused = sources
+            if isinstance(error, TomopickError):
+                compat.show_error(f"{error}\n{IMPORT_HINT}")
+            else:
+                raise error
+
+        self.run(lambda: job.compute(None), done, failed)
 
     def undo(self) -> None:
         """Take the last edit back."""

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from napari.qt.threading import create_worker
 from psygnal import SignalInstance
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.focus import canvas_follows_mouse
+
+T = TypeVar("T", bound="Dock")
 
 WIDTH = 345
 MARGIN = 8
@@ -33,6 +44,8 @@ def run_in_thread(
 class Dock(QWidget):
     """A dock on a viewer's workspace; it shows, and reports what the user meant.
 
+    Its widgets stand in ``column``, which scrolls, and in ``above`` and ``below`` it, always in sight.
+
     Parameters
     ----------
     viewer : napari.Viewer
@@ -48,19 +61,20 @@ class Dock(QWidget):
         self.setMinimumWidth(300)
         self.workspace = workspace_for(viewer)
         self.workspace.run = run_in_thread
-        # on a small screen a dock scrolls, and does not make the window grow
-        area, content = QScrollArea(), QWidget()
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
-        self.column = QVBoxLayout(content)
-        self.column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        self.column.setSpacing(SPACING)
-        # a hundred edits in a burst are shown once
+        outer.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        outer.setSpacing(SPACING)
+        # on a small screen the middle of a dock scrolls, and does not make the window grow
+        content = QWidget()
+        self.above, self.column, self.below = QVBoxLayout(), QVBoxLayout(content), QVBoxLayout()
+        for part in (self.above, self.column, self.below):
+            part.setContentsMargins(0, 0, 0, 0)
+            part.setSpacing(SPACING)
+        outer.addLayout(self.above)
+        outer.addWidget(scrolled(content), 1)
+        outer.addLayout(self.below)
+        # a hundred edits in a burst are shown once, and only to someone who looks
+        self._stale = False
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(30)
@@ -69,8 +83,10 @@ class Dock(QWidget):
         self.destroyed.connect(_letting_go(weakref.ref(self), self._signals))
 
     def _refresh_all(self) -> None:
-        self.refresh()
-        self.refreshed.emit()
+        self._stale = not self.isVisible()
+        if not self._stale:
+            self.refresh()
+            self.refreshed.emit()
 
     def refresh(self) -> None:
         """Show everything anew; for the docks to say how."""
@@ -80,9 +96,30 @@ class Dock(QWidget):
         return QSize(WIDTH, super().sizeHint().height())
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Let keys go to the canvas under the mouse from now on."""
+        """Catch up on what changed meanwhile; let keys go to the canvas under the mouse from now on."""
         super().showEvent(event)
         canvas_follows_mouse(self.window())
+        if self._stale:
+            self._refresh_all()
+
+    def raised(self, kind: type[T], name: str) -> T:
+        """Another dock of this window, brought to the front, or opened if it is not there.
+
+        Parameters
+        ----------
+        kind : type
+        name : str
+            As it stands in the plugin's menu.
+        """
+        found = self.window().findChild(kind)
+        if found is None:
+            _, found = self.workspace.viewer.window.add_plugin_dock_widget("napari-tomopick", name)  # type: ignore[attr-defined]
+        frame: QWidget = found
+        while not isinstance(frame, QDockWidget):
+            frame = frame.parentWidget()
+        frame.show()
+        frame.raise_()
+        return found
 
     def refresh_on(self, *signals: SignalInstance) -> None:
         """Refresh soon after any of these."""
@@ -118,6 +155,16 @@ def _letting_go(dock: weakref.ref[Dock], signals: list[SignalInstance]) -> Calla
                 signal.disconnect(left._soon, missing_ok=True)
 
     return run
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """A widget in an area that scrolls up and down where there is too little room."""
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
 
 
 def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:

@@ -1,9 +1,9 @@
-"""Keys go to the canvas when the mouse is over it, so that a key picks what the mouse points at."""
+"""What the keyboard and the wheel mean depends on where the mouse is, and on what was clicked."""
 
 from __future__ import annotations
 
 from napari.qt import QtViewer
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
 
 TEXT_FIELDS = (QAbstractSpinBox, QLineEdit, QPlainTextEdit, QTextEdit)
@@ -26,3 +26,18 @@ def canvas_follows_mouse(window: QWidget) -> None:
     canvas = viewer.canvas.native
     if canvas.findChild(_FocusFollowsMouse) is None:
         canvas.installEventFilter(_FocusFollowsMouse(canvas))
+
+
+class _WheelScrollsPast(QObject):
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        assert isinstance(watched, QWidget)
+        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+def wheel_scrolls_past(field: QWidget) -> None:
+    """Let the wheel change a field only once it was clicked, and not when it scrolls the page."""
+    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    field.installEventFilter(_WheelScrollsPast(field))

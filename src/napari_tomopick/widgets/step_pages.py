@@ -10,21 +10,20 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QPlainTextEdit,
     QPushButton,
-    QToolButton,
+    QTextEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import free_path
+from napari_tomopick.models.crop_points import parameters_for
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
@@ -35,9 +34,11 @@ from napari_tomopick.protocols.crop_points import crop_points
 from napari_tomopick.protocols.extract import extract
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.orient import orient
-from napari_tomopick.widgets.forms import OptionForm
+from napari_tomopick.widgets.dock import SPACING
+from napari_tomopick.widgets.forms import OptionForm, combo_box, form_layout
 
 ALL = "all tomograms"
+MAX_LIST_ROWS = 7
 
 
 class StepPage(QWidget):
@@ -58,14 +59,13 @@ class StepPage(QWidget):
         self.form = OptionForm(protocol)
         words = QLabel(explanation)
         words.setWordWrap(True)
-        self.inputs = QFormLayout()
-        self.inputs.setContentsMargins(0, 0, 0, 0)
-        self.inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self.inputs = form_layout()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (words, self.inputs, self.form):
-            layout.addLayout(part) if isinstance(part, QFormLayout) else layout.addWidget(part)
-        layout.addStretch()
+        layout.setSpacing(2 * SPACING)
+        layout.addWidget(words)
+        layout.addLayout(self.inputs)
+        layout.addWidget(self.form)
 
     def refresh(self, session: Session, tomogram: str) -> None:
         """Offer what the project holds now; what is chosen stays chosen."""
@@ -91,10 +91,13 @@ class ImportPage(StepPage):
         super().__init__(
             import_tomograms, "Add tomograms to the project, with what is known of how they were taken."
         )
-        self.files = QPlainTextEdit()
+        self.files = QTextEdit()
         self.files.setObjectName("import-files")
-        self.files.setPlaceholderText("Files, folders, patterns, .vll lists or .ctlg catalogues, one a line")
-        self.files.setMaximumHeight(84)
+        self.files.setPlaceholderText(
+            "Files, folders or patterns, one a line;\nalso lists (.vll) and catalogues (.ctlg)"
+        )
+        self.files.setFixedHeight(84)
+        self.files.setAcceptRichText(False)
         browse = QPushButton("Browse…")
         browse.clicked.connect(self._browse)
         self.inputs.addRow(self.files)
@@ -110,6 +113,11 @@ class ImportPage(StepPage):
             raise ParameterError("no file is listed to import")
         return jobs.import_job(sources, self.form.values())
 
+    def suggest(self, paths: Sequence[Path]) -> None:
+        """List files, unless some are listed."""
+        if not self.files.toPlainText().strip():
+            self.files.setPlainText("\n".join(map(str, paths)))
+
     def _browse(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Tomograms to import")
         if paths:
@@ -124,8 +132,7 @@ class BinPage(StepPage):
     def __init__(self) -> None:
         super().__init__(bin_tomogram, "Make smaller copies of tomograms; picks on them fit the originals.")
         self.form.field("factor").setText("4")  # type: ignore[attr-defined]
-        self.which = QComboBox()
-        self.which.setObjectName("bin-tomogram")
+        self.which = combo_box("bin-tomogram")
         self.folder = PathField("Folder for the binned tomograms", folder=True)
         self.inputs.addRow("Tomogram", self.which)
         self.inputs.addRow("Into folder", self.folder)
@@ -157,10 +164,19 @@ class CropPointsPage(StepPage):
         self.models = CheckList("crop-models")
         self.inputs.addRow(QLabel("Models"))
         self.inputs.addRow(self.models)
+        self._types: dict[str, ModelType] = {}
+        self.models.itemChanged.connect(self._show_what_acts)
 
     def refresh(self, session: Session, tomogram: str) -> None:
         """Offer the models of the project, those of the shown tomogram ticked."""
+        self._types = {model.uid: model.type for model in session.models()}
         self.models.offer(_labelled(session.models()), lambda uid: session.model(uid).tomogram == tomogram)
+        self._show_what_acts()
+
+    def _show_what_acts(self) -> None:
+        """Show the options that act on the ticked models."""
+        types = {self._types[uid] for uid in self.models.ticked()} or set(ModelType)
+        self.form.show_only({name for kind in types for name in acting_options(kind)})
 
     def job(self, session: Session) -> jobs.Job:
         """Make crop points of the ticked models."""
@@ -176,8 +192,7 @@ class OrientPage(StepPage):
         super().__init__(
             orient, "Give loose points the direction of the nearest membrane, away from its side marker."
         )
-        self.points = QComboBox()
-        self.points.setObjectName("orient-points")
+        self.points = combo_box("orient-points")
         self.surfaces = CheckList("orient-surfaces")
         self.inputs.addRow("Points", self.points)
         self.inputs.addRow(QLabel("Membranes"))
@@ -213,10 +228,8 @@ class ExtractPage(StepPage):
             extract, "Cut a box around every particle, with a star file and a table beside them."
         )
         self.form.field("box_size").setValue(32)  # type: ignore[attr-defined]
-        self.particles = QComboBox()
-        self.particles.setObjectName("extract-particles")
-        self.source = QComboBox()
-        self.source.setObjectName("extract-source")
+        self.particles = combo_box("extract-particles")
+        self.source = combo_box("extract-source")
         self.folder = PathField("Folder for the subtomograms", folder=True)
         self.inputs.addRow("Particles", self.particles)
         self.inputs.addRow("Cut from", self.source)
@@ -285,12 +298,13 @@ class PathField(QWidget):
         self._caption, self._folder = caption, folder
         self.line = QLineEdit()
         self._suggested = ""
-        browse = QToolButton()
-        browse.setText("…")
+        browse = QPushButton("…")
+        browse.setFixedWidth(30)
         browse.setToolTip("Browse")
         browse.clicked.connect(self._browse)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
         layout.addWidget(self.line)
         layout.addWidget(browse)
 
@@ -328,7 +342,6 @@ class CheckList(QListWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
-        self.setMaximumHeight(110)
         self._chosen: dict[str, Qt.CheckState] = {}
         self.itemChanged.connect(self._remember)
 
@@ -342,6 +355,10 @@ class CheckList(QListWidget):
             suggestion = Qt.CheckState.Checked if suggested(key) else Qt.CheckState.Unchecked
             item.setCheckState(self._chosen.get(key, suggestion))
         self.blockSignals(False)
+        # as high as it needs to be, within reason
+        row_height = max(self.sizeHintForRow(0), self.fontMetrics().height())
+        shown = min(max(self.count(), 1), MAX_LIST_ROWS)
+        self.setFixedHeight(shown * row_height + 2 * self.frameWidth() + 4)
 
     def ticked(self) -> list[str]:
         """Return the keys of the ticked entries."""
@@ -350,6 +367,16 @@ class CheckList(QListWidget):
 
     def _remember(self, item: QListWidgetItem) -> None:
         self._chosen[item.data(Qt.ItemDataRole.UserRole)] = item.checkState()
+
+
+def acting_options(model_type: ModelType) -> set[str]:
+    """Names of the options of crop points that matter to models of this type."""
+    names = set(parameters_for(model_type))
+    if model_type in SURFACE_TYPES:
+        names.add("twist_seed")
+    if model_type in (ModelType.ELLIPSOIDAL_VESICLE, ModelType.MARKED_ELLIPSOIDAL_VESICLE):
+        names = names - {"radius"} | {"radii"}
+    return names
 
 
 def _labelled(models: Sequence[Model]) -> list[tuple[str, str]]:
@@ -367,6 +394,7 @@ def _offer(box: QComboBox, entries: Sequence[tuple[str, Any]], prefer: Any = Non
     index = box.findData(before if before is not None else prefer)
     box.setCurrentIndex(max(index, 0) if entries else -1)
     box.blockSignals(False)
+    box.setToolTip(box.currentText())
 
 
 PAGES = (ImportPage, BinPage, CropPointsPage, OrientPage, ExtractPage, AveragePage)

@@ -13,6 +13,9 @@ from superqt import QElidingLabel
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.project import Session, TomogramStatus
 from napari_tomopick.widgets.dock import Dock, note, row
+from napari_tomopick.widgets.history import HistoryButtons
+from napari_tomopick.widgets.step_pages import ImportPage
+from napari_tomopick.widgets.steps import StepsDock
 from napari_tomopick.widgets.table import Column, RowsTable
 
 if TYPE_CHECKING:
@@ -118,6 +121,7 @@ class TomogramsDock(Dock):
         menu = QMenu(self.import_button)
         menu.addAction("Files or lists (.vll, .ctlg)…", self._import_files)
         menu.addAction("All tomograms in a folder…", self._import_folder)
+        menu.addAction("With voxel size, tilt range…", self._import_with_options)
         self.import_button.setMenu(menu)
         self.busy = QProgressBar()
         self.busy.setObjectName("loading")
@@ -136,6 +140,7 @@ class TomogramsDock(Dock):
         self.column.addWidget(self.details)
         self.column.addLayout(row(self.open_button, QLabel("Status"), self.status, stretch=2))
         self.column.addWidget(self.busy)
+        self.below.addWidget(HistoryButtons(self))
         w = self.workspace
         self.refresh_on(w.session_changed, w.tomograms_changed, w.tomogram_changed, w.loading_changed)
         self.refresh()
@@ -148,6 +153,7 @@ class TomogramsDock(Dock):
                 lambda r: r.tomogram.name,
                 tip=lambda r: describe(r.tomogram),
                 bold=lambda r: r.shown,
+                stretch=True,
             ),
             Column("Status", lambda r: STATUS_WORDS[r.status], colour=lambda r: STATUS_COLOURS[r.status]),
             Column("Points", lambda r: str(r.points), tip=lambda r: "User points in all models", number=True),
@@ -156,11 +162,6 @@ class TomogramsDock(Dock):
             ),
             Column(
                 "Å", lambda r: f"{r.tomogram.voxel_size_angstrom:g}", tip=lambda r: "Voxel size", number=True
-            ),
-            Column(
-                "Size",
-                lambda r: "×".join(str(n) for n in r.tomogram.shape[::-1]),
-                tip=lambda r: "Voxels along x, y, z",
             ),
         ]
 
@@ -245,3 +246,8 @@ class TomogramsDock(Dock):
         path = QFileDialog.getExistingDirectory(self, "Import all tomograms in a folder")
         if path:
             self.reported(lambda: self.workspace.import_tomograms([path]))
+
+    def _import_with_options(self) -> None:
+        page = self.raised(StepsDock, "Steps").show_step("Import")
+        assert isinstance(page, ImportPage)
+        page.suggest(self.workspace.refused)
