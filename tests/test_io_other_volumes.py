@@ -252,3 +252,12 @@ def test_catalogue_read_directly(folder: Path) -> None:
     matio.save_to_mat(str(folder / "ctgr.ctlg"), {"catalogue": {"volumes": volumes}}, version="v7")
     with pytest.raises(FileFormatError, match=r"its volume gone\.mrc does not exist; put"):
         list_tomogram_files(folder / "ctgr.ctlg")
+
+
+@pytest.mark.parametrize(("unit", "angstrom"), [("nm", 12.0), ("Å", 1.2), (None, 12000.0)])
+def test_an_ome_tiff_tells_its_voxel_size(tmp_path: Path, unit: str | None, angstrom: float) -> None:
+    sizes = {f"PhysicalSize{axis}": 1.2 for axis in "XYZ"}
+    units = {f"PhysicalSize{axis}Unit": unit for axis in "XYZ"} if unit else {}
+    path = tmp_path / "t.ome.tif"
+    tifffile.imwrite(path, np.zeros((3, 4, 5), np.float32), metadata={"axes": "ZYX", **sizes, **units})
+    assert open_volume(path).voxel_size_angstrom == pytest.approx(angstrom)

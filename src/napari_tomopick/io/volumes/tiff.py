@@ -5,14 +5,15 @@ from __future__ import annotations
 import weakref
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.volumes.volume import RawVolume
 
-# ImageJ writes the unit as the user typed it
+# ImageJ writes the unit as the user typed it, OME as a sign
 ANGSTROM_PER_UNIT = {
     "angstrom": 1.0, "angstroms": 1.0, "å": 1.0, "a": 1.0, "nm": 10.0, "nanometer": 10.0,
-    "um": 1e4, "µm": 1e4, "\\u00b5m": 1e4, "micron": 1e4, "microns": 1e4,
+    "um": 1e4, "µm": 1e4, "\\u00b5m": 1e4, "micron": 1e4, "microns": 1e4, "pm": 0.01, "mm": 1e7,
 }  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def read(path: Path) -> RawVolume:
                 )
             in_one_piece = series.dataoffset is not None
             imagej = tif.imagej_metadata or {}
-            sizes = _voxel_sizes(imagej, tif.pages[0])
+            sizes = _ome_voxel_sizes(tif.ome_metadata) or _voxel_sizes(imagej, tif.pages[0])
         data = tifffile.memmap(path, mode="r") if in_one_piece else _lazy(path)
     except tifffile.TiffFileError as error:
         raise FileFormatError(f"{path}: not a TIFF file, or damaged: {error}") from error
@@ -62,10 +63,26 @@ def _lazy(path: Path) -> Any:
 
 
 def _voxel_sizes(imagej: dict[str, Any], page: Any) -> tuple[float, float, float] | None:
-    """Only ImageJ says the unit and the spacing along z; other TIFF files say too little to be trusted."""
+    """ImageJ says the unit and the spacing along z; plain TIFF files say too little to be trusted."""
     scale = ANGSTROM_PER_UNIT.get(str(imagej.get("unit", "")).lower())
     x, y = (page.tags.get(f"{axis}Resolution") for axis in "XY")
     if scale is None or "spacing" not in imagej or x is None or y is None or 0 in (*x.value, *y.value):
         return None
     (nx, dx), (ny, dy) = x.value, y.value
     return scale * dx / nx, scale * dy / ny, scale * float(imagej["spacing"])
+
+
+def _ome_voxel_sizes(xml: str | None) -> tuple[float, float, float] | None:
+    """PhysicalSizeX, Y, Z of the OME-XML, in its default unit of micrometres or the one it names."""
+    if xml is None:
+        return None
+    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
+    sizes = []
+    for axis in "XYZ":
+        value = None if pixels is None else pixels.get(f"PhysicalSize{axis}")
+        unit = "µm" if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", "µm")
+        scale = ANGSTROM_PER_UNIT.get(unit.lower())
+        if value is None or scale is None:
+            return None
+        sizes.append(float(f"{float(value) * scale:.7g}"))
+    return sizes[0], sizes[1], sizes[2]
