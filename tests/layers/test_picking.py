@@ -98,6 +98,27 @@ def test_dragging_moves_a_point_in_one_edit(shown, click, press):
     assert drawn(shown) == expected(shown)
 
 
+@pytest.mark.parametrize(("zoom", "off"), [(0.5, 10.0), (1.0, 5.0), (4.0, 1.25)])
+def test_a_small_point_is_grabbed_where_it_is_seen(shown, click, press, zoom, off):
+    shown.viewer.dims.set_point(0, 7)
+    press("C", (7, 20, 30))
+    press("C", (7, 20, 65))
+    layer = shown.picking.view.points
+    layer.mode = "select"
+    shown.viewer.scene.camera.zoom = zoom
+    # a window tells the layers how far one has zoomed; there is none here
+    layer.scale_factor = 1 / zoom
+    click((7, 20 + off, 30), to=(7, 40, 50))
+    assert points(shown)[0] == pytest.approx([50, 40, 7], abs=off)
+    assert points(shown)[1] == [65, 20, 7]
+    layer.selected_data = set()
+    click((7, 20 + 8 / zoom, 65))
+    assert layer.selected_data == set()
+    shown.viewer.dims.set_point(0, 9)
+    click((9, 20, 65))
+    assert layer.selected_data == set()
+
+
 def test_a_trembling_click_moves_nothing(shown, click, press):
     shown.viewer.dims.set_point(0, 7)
     press("C", (7, 20, 30))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import napari.layers
 import numpy as np
 from napari.utils.notifications import show_error, show_warning
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Layer, Points
-    from numpy.typing import NDArray
+    from napari.layers import Layer
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["show_error", "show_warning"]
 
@@ -24,8 +25,40 @@ __all__ = ["show_error", "show_warning"]
 # y downwards in 2D. This is how IMOD, ChimeraX and EMAN2 show the same file.
 CAMERA_ORIENTATION = ("towards", "up", "right")
 
+# how near to the middle of a small point a click means it
+GRAB_PIXELS = 7.0
+
 # for each plane, the axes shown as (sliced, vertical, horizontal)
 PLANE_ORDERS = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (2, 0, 1)}
+
+
+class Points(napari.layers.Points):
+    """Points that are hit wherever they are seen, also where `visible_from_afar` draws them larger.
+
+    napari goes by their size in voxels alone (napari issue 3734): zoomed out, hardly one can be grabbed. This
+    class has the name of napari's because napari goes by it.
+    """
+
+    def get_value(
+        self,
+        position: ArrayLike,
+        *,
+        view_direction: ArrayLike | None = None,
+        dims_displayed: list[int] | None = None,
+        world: bool = False,
+    ) -> Any:
+        """The row of the point at a position, or None; see napari."""
+        found = super().get_value(
+            position, view_direction=view_direction, dims_displayed=dims_displayed, world=world
+        )
+        if found is not None or not self.visible or not len(self.data) or len(dims_displayed or ()) != 2:
+            return found
+        away = np.abs(self.data - (self.world_to_data(position) if world else np.asarray(position)))
+        in_plane = np.hypot(*away[:, dims_displayed].T)
+        off_plane = np.delete(away, dims_displayed, axis=1)[:, 0]
+        in_plane[off_plane >= self.size / 2] = np.inf
+        nearest = int(in_plane.argmin())
+        return nearest if in_plane[nearest] / self.scale_factor <= GRAB_PIXELS else None
 
 
 def unwrapped(viewer: Any) -> ViewerModel:

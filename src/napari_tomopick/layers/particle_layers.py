@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points, Vectors
+from napari.layers import Vectors
 from napari.layers.base import ActionType
 from napari.utils.colormaps import ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
@@ -119,7 +119,7 @@ class ParticleView:
         self._drawing = False
         self._rows: list[tuple[str, int]] = []
         self._index: dict[tuple[str, int], int] = {}
-        self.points = Points(
+        self.points = compat.Points(
             np.empty((0, 3)),
             ndim=3,
             name="particles",
@@ -145,7 +145,7 @@ class ParticleView:
         self.points.events.data.connect(self._on_points)
 
     @property
-    def layers(self) -> tuple[Vectors, Points]:
+    def layers(self) -> tuple[Vectors, compat.Points]:
         """From bottom to top."""
         return self.arrows, self.points
 

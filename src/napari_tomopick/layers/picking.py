@@ -84,9 +84,12 @@ class Picking:
     def _caption(self, active: Model | None) -> None:
         """Say in the picture which model gets the points."""
         viewer = self._workspace.viewer
-        picks = active is not None and not compat.is_3d(viewer)
-        text = f"● {active.name} ({str(active.type).replace('_', ' ')})" if active and picks else ""
-        compat.set_caption(viewer, text, active.colour if active else "white")
+        if active is None or compat.is_3d(viewer):
+            compat.set_caption(viewer, "", "white")
+            return
+        kind = str(active.type).replace("_", " ")
+        text = active.name if active.name.startswith(kind) else f"{active.name} ({kind})"
+        compat.set_caption(viewer, f"● {text}", active.colour)
 
     # models
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points, Vectors
+from napari.layers import Vectors
 from napari.layers.base import ActionType
 from napari.utils.colormaps.standardize_color import transform_color
 
@@ -115,7 +115,7 @@ class UserPointsView:
         self._sizes: dict[str, int] = {}
         self._marked: list[str] = []
         self._looks: dict[str, list[Any]] = {}
-        self.points = Points(
+        self.points = compat.Points(
             np.empty((0, 3)),
             ndim=3,
             name="user points",
@@ -125,7 +125,7 @@ class UserPointsView:
             projection_mode="rescale_spherical",
             axis_labels=("z", "y", "x"),
         )
-        self.markers = Points(
+        self.markers = compat.Points(
             np.empty((0, 3)),
             ndim=3,
             name="side markers",
@@ -153,7 +153,7 @@ class UserPointsView:
         self.markers.events.data.connect(self._on_markers)
 
     @property
-    def layers(self) -> tuple[Vectors, Points, Points]:
+    def layers(self) -> tuple[Vectors, compat.Points, compat.Points]:
         """From bottom to top."""
         return self.curves, self.markers, self.points
 
@@ -294,7 +294,7 @@ def _rgba(models: Sequence[Model]) -> NDArray[np.float32]:
     return transform_color([m.colour for m in models]) if models else np.empty((0, 4), np.float32)
 
 
-def _set_if_changed(layer: Points, look: str, values: NDArray[Any]) -> None:
+def _set_if_changed(layer: compat.Points, look: str, values: NDArray[Any]) -> None:
     """Set a look of all points; each such setting has napari draw them all again."""
     if not np.array_equal(getattr(layer, look), values):
         setattr(layer, look, values)
