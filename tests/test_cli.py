@@ -111,6 +111,15 @@ def test_the_same_in_a_project_which_remembers_how(folder, run):
         assert [entry.name for entry in session.tomograms()] == ["synthetic"]
 
 
+def test_importing_a_folder_again_adds_what_is_new(folder, run):
+    run("import", "*.mrc", "--project", "p.tomopick")
+    run("bin", "synthetic.mrc", "half.mrc", "--factor", 2)
+    out = run("import", "*.mrc", "--project", "p.tomopick")
+    assert "1 tomogram imported; 1 in the project already" in out
+    with Session.open(folder / "p.tomopick") as session:
+        assert [tomogram.name for tomogram in session.tomograms()] == ["synthetic", "half"]
+
+
 def test_picks_made_elsewhere_find_their_tomogram(folder, run, sample):
     write_particles(folder / "in.csv", sample.crowns)
     run("import", "in.csv", "--project", "p.tomopick", fails="no such project")

@@ -133,6 +133,14 @@ def test_an_impossible_binning_is_refused(factor):
         coordinates.rescale_positions([[0, 0, 0]], factor)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "ratio"),
+    [((3.54, 0.8847), 4), ((0.8847, 3.54), 0.25), ((10, 10.004), 1), ((7, 5), 1.4), ((10, 9), 10 / 9)],
+)
+def test_rounded_voxel_sizes_of_a_binning_give_its_exact_ratio(sizes, ratio):
+    assert coordinates.binning_ratio(*sizes) == ratio
+
+
 @given(positions=positions)
 def test_axis_orders_are_each_others_inverse(positions):
     np.testing.assert_array_equal(coordinates.zyx_to_xyz(coordinates.xyz_to_zyx(positions)), positions)

@@ -64,6 +64,9 @@ def test_rescaled_to_the_unbinned_tomogram():
     fine = particles.rescaled(2.0)
     np.testing.assert_allclose(fine.positions, (particles.positions + 0.5) * 4 - 0.5)
     assert (fine.box_size, fine.voxel_size_angstrom) == (128, 2.0)
+    assert some(1, box_size=33).rescaled(8.0).box_size == 33
+    # 8 Å, rounded in a header
+    np.testing.assert_allclose(particles.rescaled(2.0005).positions, fine.positions)
     with pytest.raises(ValueError, match="not known"):
         Particles([[1, 2, 3]]).rescaled(2.0)
 

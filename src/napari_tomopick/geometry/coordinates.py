@@ -69,6 +69,26 @@ def rescale_positions(positions: ArrayLike, factor: float) -> NDArray[np.float64
     return (np.asarray(positions, dtype=np.float64) + 0.5) * factor - 0.5
 
 
+SAME_RATIO = 1e-3
+"""Relative difference up to which a ratio of voxel sizes is that of a binning by a whole factor."""
+
+
+def binning_ratio(voxel_size: float, other_voxel_size: float) -> float:
+    """Ratio of two voxel sizes, free of their rounding if one grid is a binning of the other.
+
+    Voxel sizes are rounded in headers (3.54 for 4 x 0.8847) while binnings are exact, and 0.05 % is half a
+    voxel in 1000. A ratio within 0.1 % of a whole number, or of one over a whole number, is taken as that.
+
+    Parameters
+    ----------
+    voxel_size, other_voxel_size : float
+        Positive, in the same unit.
+    """
+    ratio = voxel_size / other_voxel_size
+    whole = float(round(ratio)) if ratio > 1 else 1 / round(1 / ratio)
+    return whole if abs(ratio / whole - 1) < SAME_RATIO else ratio
+
+
 def volume_centre(shape_zyx: tuple[int, int, int]) -> NDArray[np.float64]:
     """The centre voxel ``N // 2`` of each axis, as x, y, z.
 

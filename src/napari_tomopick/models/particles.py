@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry import orientations
-from napari_tomopick.geometry.coordinates import as_positions, rescale_positions
+from napari_tomopick.geometry.coordinates import as_positions, binning_ratio, rescale_positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,9 @@ class Particles:
         return replace(self, table=self.table.assign(**{k: np.asarray(v) for k, v in columns.items()}))
 
     def rescaled(self, voxel_size_angstrom: float) -> Particles:
-        """Express the positions (and the box size) on a grid of another voxel size.
+        """Express the positions (and the box size, kept even) on a grid of another voxel size.
+
+        Voxel sizes whose ratio is nearly that of a binning are taken as a binning: `binning_ratio`.
 
         Raises
         ------
@@ -137,8 +139,10 @@ class Particles:
         """
         if self.voxel_size_angstrom is None:
             raise ValueError("the voxel size of these particles is not known, so they cannot be rescaled")
-        factor = self.voxel_size_angstrom / voxel_size_angstrom
-        box = None if self.box_size is None else 2 * round(self.box_size * factor / 2)
+        factor = binning_ratio(self.voxel_size_angstrom, voxel_size_angstrom)
+        box = self.box_size
+        if box is not None and factor != 1:
+            box = 2 * round(box * factor / 2)
         return replace(
             self,
             positions=rescale_positions(self.positions, factor),

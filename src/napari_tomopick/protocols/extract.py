@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.geometry import filters, orientations
-from napari_tomopick.geometry.coordinates import inside_volume
+from napari_tomopick.geometry.coordinates import binning_ratio, inside_volume
 from napari_tomopick.geometry.cropping import (
     box_corners,
     boxes_inside,
@@ -37,10 +37,6 @@ __all__ = ["extract"]
 
 BATCH_BYTES = 2**22
 """Boxes are cut in batches of about this size, so that handing them between threads costs little."""
-
-
-SAME_RATIO = 1e-3
-"""Voxel sizes whose ratio is this close to a whole number are those of binnings of one tomogram."""
 
 
 def extract(
@@ -271,19 +267,8 @@ def _on_the_grid_of(
             where = f"lie in the tomogram {unknown[0]!r}" if unknown[0] else "bear no tomogram's name"
             raise ParameterError(f"some particles {where}, which was not given; given are {', '.join(names)}")
         which = np.array([names.index(name) for name in particles.tomograms.tolist()], np.int64)
-    exact = _voxel_size_as_binned(particles.voxel_size_angstrom, sizes[0])
-    on_grid = replace(particles, voxel_size_angstrom=exact).rescaled(sizes[0])
+    on_grid = particles.rescaled(sizes[0])
     return replace(on_grid, tomograms=np.array(names)[which]), which
-
-
-def _voxel_size_as_binned(picked_at: float, here: float) -> float:
-    """The voxel size the particles were picked at, free of rounding if it is that of a binning.
-
-    A binning is exact where the ratio of two rounded voxel sizes is not: 0.05 % is half a voxel in 1000.
-    """
-    ratio = picked_at / here
-    binning = float(round(ratio)) if ratio > 1 else 1 / round(1 / ratio)
-    return binning * here if abs(ratio / binning - 1) < SAME_RATIO else picked_at
 
 
 def _open(tomogram: Tomogram) -> Any:
@@ -315,11 +300,9 @@ def _messages(
 ) -> tuple[str, ...]:
     messages = []
     picked_at, here = float(particles.voxel_size_angstrom or 0), tomograms[0].voxel_size_angstrom
-    exact = _voxel_size_as_binned(picked_at, here)
-    if abs(exact / picked_at - 1) > 1e-6:
-        messages.append(
-            f"Voxel sizes of {picked_at:g} and {here:g} Å were taken as a ratio of {exact / here:g}."
-        )
+    ratio = binning_ratio(picked_at, here)
+    if abs(ratio * here / picked_at - 1) > 1e-6:
+        messages.append(f"Voxel sizes of {picked_at:g} and {here:g} Å were taken as a ratio of {ratio:g}.")
     if skipped:
         messages.append(f"{len(skipped)} skipped, their boxes leave the volume: {_listed(skipped)}.")
     if padded:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_tomopick.errors import ParameterError
-from napari_tomopick.geometry.coordinates import rescale_positions
+from napari_tomopick.geometry.coordinates import binning_ratio, rescale_positions
 from napari_tomopick.io import models as model_files
 from napari_tomopick.io import particles as particle_files
 from napari_tomopick.models.particles import Particles
@@ -102,9 +102,9 @@ def import_picks(
 
 def _fitted(source: Path, model: Model, tomogram: Tomogram) -> Model:
     picked_at = model.voxel_size_angstrom or tomogram.voxel_size_angstrom
-    factor = picked_at / tomogram.voxel_size_angstrom
+    factor = binning_ratio(picked_at, tomogram.voxel_size_angstrom)
     model = replace(model, tomogram=tomogram.name, voxel_size_angstrom=tomogram.voxel_size_angstrom)
-    if abs(factor - 1) < 1e-3:
+    if factor == 1:
         return model
     if model.parameters or model.box_size is not None:
         raise ParameterError(

@@ -68,10 +68,14 @@ def import_job(sources: Sequence[Path | str], options: Mapping[str, Any]) -> Job
 
     def record(session: Session, tomograms: list[Any]) -> str:
         step = made_by("import", import_tomograms, [str(source) for source in sources], options)
-        with session.edit(f"Import {_count(len(tomograms), 'tomogram')}"):
-            for tomogram in tomograms:
+        known = {(tomogram.name, tomogram.path) for tomogram in session.tomograms()}
+        new = [tomogram for tomogram in tomograms if (tomogram.name, tomogram.path) not in known]
+        with session.edit(f"Import {_count(len(new), 'tomogram')}"):
+            for tomogram in new:
                 session.add_tomogram(tomogram, step)
-        return f"{_count(len(tomograms), 'tomogram')} imported"
+        already = len(tomograms) - len(new)
+        text = f"{_count(len(new), 'tomogram')} imported"
+        return f"{text}; {already} in the project already, left as they are" if already else text
 
     return Job("Importing", lambda progress: import_tomograms(sources, **options, progress=progress), record)
 
