@@ -145,7 +145,10 @@ def test_a_refused_import_says_where_to_give_what_is_missing(workspace, a_tomogr
     workspace.session.add_tomogram(tomogram)
     before = len(notification_manager.records)
     workspace.import_tomograms([tmp_path / "gone.mrc"])
-    workspace.import_tomograms([tomogram.path])
+    other = tmp_path / "elsewhere" / tomogram.path.name
+    other.parent.mkdir()
+    tomogram.path.rename(other)
+    workspace.import_tomograms([other])
     gone, taken = notification_manager.records[before:]
     assert "gone.mrc" in str(gone.message)
     assert "With voxel size, tilt range" in str(gone.message)

@@ -189,6 +189,25 @@ def test_errors_become_notifications_with_their_own_words(window, dock, monkeypa
     assert "membrane" in told[0]
 
 
+def test_what_went_wrong_is_said_in_full_until_the_next_thing_is_done(window, dock, press, qtbot):
+    picking = dock("Picking")
+    workspace = workspace_for(window)
+    said = picking.findChild(QWidget, "trouble")
+    assert not said.isVisible()
+    window.cursor.position = (19.0, 30.0, 500.0)
+    window.dims.set_point(0, 19)
+    with workspace.reporting():
+        workspace.picking.add_at_cursor()
+    qtbot.waitUntil(said.isVisible)
+    assert "500" in said.text()
+    assert "outside" in said.text()
+    assert picking.trouble.width() <= picking.width()
+    window.cursor.position = (19.0, 30.0, 50.0)
+    with workspace.reporting():
+        workspace.picking.add_at_cursor()
+    qtbot.waitUntil(lambda: not said.isVisible())
+
+
 def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
     workspace = workspace_for(window)
     for _ in range(3):
@@ -204,6 +223,7 @@ def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
         workspace.tomogram_changed,
         workspace.tomograms_changed,
         workspace.history_changed,
+        workspace.trouble_changed,
         workspace.session_changed,
         workspace.picking.models_changed,
         workspace.picking.menu_requested,

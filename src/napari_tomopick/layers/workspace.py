@@ -72,6 +72,8 @@ class Workspace:
         It went from slices to 3D or back, or shows the tomogram otherwise in 3D.
     loading_changed(name)
         The tomogram of this name is being opened; "" when that is over.
+    trouble_changed()
+        Something a user did failed (see `trouble`), or that is over.
     """
 
     session_changed = Signal()
@@ -80,12 +82,15 @@ class Workspace:
     tomogram_changed = Signal()
     display_changed = Signal()
     loading_changed = Signal(str)
+    trouble_changed = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
         self.run: Runner = run_at_once
         self.session: Session | None = None
         self.loading = ""
+        # what went wrong with what the user did last
+        self.trouble = ""
         # the files that could not be imported last
         self.refused: list[Path] = []
         self.image = TomogramImage(viewer, self.run_in_background)
@@ -160,10 +165,8 @@ class Workspace:
 
         def failed(error: Exception) -> None:
             self.refused = sources
-            if isinstance(error, TomopickError):
-                compat.show_error(f"{error}\n{IMPORT_HINT}")
-            else:
-                raise error
+            refusal = isinstance(error, TomopickError)
+            self._report(TomopickError(f"{error}\n{IMPORT_HINT}") if refusal else error)
 
         self.run(lambda: job.compute(None), done, failed)
 
@@ -271,10 +274,17 @@ class Workspace:
     @contextmanager
     def reporting(self) -> Iterator[None]:
         """Show errors that a user can mend; let the others, which are defects, through."""
+        self._set_trouble("")
         try:
             yield
         except TomopickError as error:
+            self._set_trouble(str(error))
             compat.show_error(str(error))
+
+    def _set_trouble(self, text: str) -> None:
+        if text != self.trouble:
+            self.trouble = text
+            self.trouble_changed.emit()
 
     def _report(self, error: Exception) -> None:
         with self.reporting():

@@ -13,21 +13,22 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.focus import canvas_follows_mouse
+from napari_tomopick.widgets.texts import Report
 
 T = TypeVar("T", bound="Dock")
 
 WIDTH = 345
 MARGIN = 8
+# napari shows no more than the beginning of an error; a dock says all of it
+TROUBLE_STYLE = "background: #6e2630; color: white; padding: 3px;"
 SPACING = 6
 
 
@@ -73,6 +74,9 @@ class Dock(QWidget):
         outer.addLayout(self.above)
         outer.addWidget(scrolled(content), 1)
         outer.addLayout(self.below)
+        self.trouble = Report("trouble")
+        self.trouble.setStyleSheet(TROUBLE_STYLE)
+        self.below.addWidget(self.trouble)
         # a hundred edits in a burst are shown once, and only to someone who looks
         self._stale = False
         self._later = QTimer(self)
@@ -81,15 +85,21 @@ class Dock(QWidget):
         self._later.timeout.connect(self._refresh_all)
         self._signals: list[SignalInstance] = []
         self.destroyed.connect(_letting_go(weakref.ref(self), self._signals))
+        self.refresh_on(self.workspace.trouble_changed)
 
     def _refresh_all(self) -> None:
         self._stale = not self.isVisible()
         if not self._stale:
+            self.show_trouble()
             self.refresh()
             self.refreshed.emit()
 
     def refresh(self) -> None:
         """Show everything anew; for the docks to say how."""
+
+    def show_trouble(self) -> None:
+        """Say what went wrong with what the user did last."""
+        self.trouble.say(self.workspace.trouble)
 
     def sizeHint(self) -> QSize:
         """As wide as four docks in tabs need, leaving a small screen to the picture."""
@@ -174,13 +184,3 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     for i, widget in enumerate(widgets):
         layout.addWidget(widget, int(i == stretch))
     return layout
-
-
-def note(name: str) -> QLabel:
-    """A text over several lines that can be copied."""
-    label = QLabel()
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-    return label

@@ -28,7 +28,7 @@ from napari_tomopick.widgets.focus import wheel_scrolls_past
 
 UNITS = {"_angstrom": "Å", "_degrees": "°", "_kv": "kV", "_mm": "mm"}
 MAX_INT = 2**31 - 1
-MAX_LABEL_WIDTH = 165
+MAX_LABEL_WIDTH = 172
 
 
 class OptionForm(QWidget):

@@ -23,9 +23,10 @@ from superqt import QCollapsible
 from napari_tomopick.layers.keys import KEYS, MOUSE
 from napari_tomopick.layers.user_points import DEFAULT_BOX
 from napari_tomopick.models.user_points import Model, ModelType
-from napari_tomopick.widgets.dock import Dock, note, row
+from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.table import Column, RowsTable
+from napari_tomopick.widgets.texts import note
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -8,9 +8,10 @@ import numpy as np
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QSpinBox
 
-from napari_tomopick.widgets.dock import Dock, note, row
+from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.table import Column, RowsTable
+from napari_tomopick.widgets.texts import note
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -12,8 +12,9 @@ from napari_tomopick.protocols.jobs import Job
 from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.job_runner import JobRunner
+from napari_tomopick.widgets.picture import Picture
 from napari_tomopick.widgets.step_pages import PAGES, StepPage
-from napari_tomopick.widgets.step_report import Picture, Report
+from napari_tomopick.widgets.texts import Report
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -55,7 +56,7 @@ class StepsDock(Dock):
         self.bar = QProgressBar()
         self.bar.setObjectName("step-progress")
         self.bar.hide()
-        self.report = Report()
+        self.report = Report("step-report")
         self.picture = Picture()
 
         self.above.addLayout(row(QLabel("Step"), self.step, stretch=1))
@@ -94,6 +95,11 @@ class StepsDock(Dock):
         if self.report.text() == NO_PROJECT:
             self.report.say("")
         self.page.refresh(session, self.workspace.tomogram_name)
+
+    def show_trouble(self) -> None:
+        """Say what went wrong, unless the report does."""
+        trouble = self.workspace.trouble
+        self.trouble.say("" if trouble in self.report.text() else trouble)
 
     def _run(self) -> None:
         session = self.workspace.open_session

@@ -12,11 +12,12 @@ from superqt import QElidingLabel
 
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.project import Session, TomogramStatus
-from napari_tomopick.widgets.dock import Dock, note, row
+from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.step_pages import ImportPage
 from napari_tomopick.widgets.steps import StepsDock
 from napari_tomopick.widgets.table import Column, RowsTable
+from napari_tomopick.widgets.texts import note
 
 if TYPE_CHECKING:
     import napari.viewer

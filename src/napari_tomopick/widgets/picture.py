@@ -1,4 +1,4 @@
-"""What a step says when it is done: a text, and a picture."""
+"""The picture that a step has made."""
 
 from __future__ import annotations
 
@@ -6,44 +6,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QMouseEvent, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QDialog, QLabel, QScrollArea, QSizePolicy, QVBoxLayout
-
-from napari_tomopick.widgets.dock import note
-
-MAX_REPORT_HEIGHT = 130
-
-
-class Report(QScrollArea):
-    """A text as high as it needs to be, up to a limit beyond which it scrolls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.label = note("step-report")
-        self.label.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.setWidget(self.label)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.say("")
-
-    def text(self) -> str:
-        """What it says."""
-        return self.label.text()
-
-    def say(self, text: str) -> None:
-        """Say something else."""
-        self.label.setText(text)
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """See Qt."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        wanted = self.label.heightForWidth(self.viewport().width()) if self.text() else 0
-        self.setFixedHeight(min(wanted, MAX_REPORT_HEIGHT))
+from qtpy.QtWidgets import QDialog, QLabel, QSizePolicy, QVBoxLayout
 
 
 class Picture(QLabel):
