@@ -210,3 +210,14 @@ def test_import_with_options_leads_to_the_import_page_with_what_was_refused(
     # it is not opened a second time
     action.trigger()
     assert len(window.window._qt_window.findChildren(type(steps))) == 1
+
+
+def test_picks_made_elsewhere_come_into_the_project(window, dock, press, qtbot, tmp_path):
+    (tmp_path / "elsewhere.csv").write_text("x,y,z\n10,20,15\n30,20,15\n")
+    steps = dock("Steps")
+    page = steps.show_step("Import picks")
+    page.file.line.setText(str(tmp_path / "elsewhere.csv"))
+    page.where.setCurrentText("tomo_1")
+    assert "particle set elsewhere: 2 particles" in run(steps, qtbot, press)
+    (found,) = workspace_for(window).session.particle_sets()
+    assert (found.name, found.count, found.tomograms) == ("elsewhere", 2, ("tomo_1",))

@@ -6,15 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QTextEdit,
     QVBoxLayout,
@@ -32,13 +27,14 @@ from napari_tomopick.protocols.average import average
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram
 from napari_tomopick.protocols.crop_points import crop_points
 from napari_tomopick.protocols.extract import extract
+from napari_tomopick.protocols.import_picks import import_picks
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.orient import orient
 from napari_tomopick.widgets.dock import SPACING
 from napari_tomopick.widgets.forms import OptionForm, combo_box, form_layout
+from napari_tomopick.widgets.step_inputs import CheckList, PathField, offer
 
 ALL = "all tomograms"
-MAX_LIST_ROWS = 7
 
 
 class StepPage(QWidget):
@@ -50,13 +46,17 @@ class StepPage(QWidget):
         Its options make the form.
     explanation : str
         One sentence on what the step does.
+    leave_out : tuple of str
+        Options that the page has a better field for.
     """
 
     title = ""
 
-    def __init__(self, protocol: Callable[..., Any], explanation: str) -> None:
+    def __init__(
+        self, protocol: Callable[..., Any], explanation: str, leave_out: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
-        self.form = OptionForm(protocol)
+        self.form = OptionForm(protocol, leave_out)
         words = QLabel(explanation)
         words.setWordWrap(True)
         self.inputs = form_layout()
@@ -124,6 +124,35 @@ class ImportPage(StepPage):
             self.files.setPlainText("\n".join(paths))
 
 
+class ImportPicksPage(StepPage):
+    """Files of user points and particles to models and sets of the project."""
+
+    title = "Import picks"
+
+    def __init__(self) -> None:
+        super().__init__(
+            import_picks,
+            "Bring in user points (.json, .mod) and particles (.star, .tbl, .csv) made elsewhere.",
+            leave_out=("in_tomogram",),
+        )
+        self.file = PathField("File of picks", "file")
+        self.where = QComboBox()
+        self.where.setObjectName("picks-tomogram")
+        self.inputs.addRow("File", self.file)
+        self.inputs.addRow("Tomogram", self.where)
+
+    def refresh(self, session: Session, tomogram: str) -> None:
+        """Offer the tomograms of the project."""
+        names = [(entry.name, entry.name) for entry in session.tomograms()]
+        offer(self.where, [("as the file says", ""), *names])
+
+    def job(self, session: Session) -> jobs.Job:
+        """Import the file."""
+        return jobs.import_picks_job(
+            session, [self.file.path()], in_tomogram=self.where.currentData() or None
+        )
+
+
 class BinPage(StepPage):
     """Bin one tomogram or all of them."""
 
@@ -133,14 +162,14 @@ class BinPage(StepPage):
         super().__init__(bin_tomogram, "Make smaller copies of tomograms; picks on them fit the originals.")
         self.form.field("factor").setText("4")  # type: ignore[attr-defined]
         self.which = combo_box("bin-tomogram")
-        self.folder = PathField("Folder for the binned tomograms", folder=True)
+        self.folder = PathField("Folder for the binned tomograms", "folder")
         self.inputs.addRow("Tomogram", self.which)
         self.inputs.addRow("Into folder", self.folder)
 
     def refresh(self, session: Session, tomogram: str) -> None:
         """Offer the tomograms of the project."""
         names = [entry.name for entry in session.tomograms()]
-        _offer(self.which, [(name, name) for name in names] + [(ALL, ALL)], prefer=tomogram)
+        offer(self.which, [(name, name) for name in names] + [(ALL, ALL)], prefer=tomogram)
         self.folder.suggest(session.path.parent / "binned")
 
     def job(self, session: Session) -> jobs.Job:
@@ -202,7 +231,7 @@ class OrientPage(StepPage):
         """Offer general models and particle sets as points, and every membrane."""
         general = [model for model in session.models() if model.type is ModelType.GENERAL]
         membranes = [model for model in session.models() if model.type in SURFACE_TYPES]
-        _offer(
+        offer(
             self.points,
             _labelled(general) + [(f"{entry.name} (set)", entry.uid) for entry in session.particle_sets()],
         )
@@ -230,7 +259,7 @@ class ExtractPage(StepPage):
         self.form.field("box_size").setValue(32)  # type: ignore[attr-defined]
         self.particles = combo_box("extract-particles")
         self.source = combo_box("extract-source")
-        self.folder = PathField("Folder for the subtomograms", folder=True)
+        self.folder = PathField("Folder for the subtomograms", "folder")
         self.inputs.addRow("Particles", self.particles)
         self.inputs.addRow("Cut from", self.source)
         self.inputs.addRow("Into folder", self.folder)
@@ -241,9 +270,9 @@ class ExtractPage(StepPage):
         """Offer the particle sets, the newest first."""
         self._home = session.path.parent
         entries = [(f"{e.name} ({e.count})", e.uid) for e in reversed(session.particle_sets())]
-        _offer(self.particles, entries)
+        offer(self.particles, entries)
         others = [(entry.name, entry.name) for entry in session.tomograms()]
-        _offer(self.source, [("same as picking", ""), *others])
+        offer(self.source, [("same as picking", ""), *others])
         self._suggest_folder()
 
     def _suggest_folder(self) -> None:
@@ -272,8 +301,8 @@ class AveragePage(StepPage):
 
     def __init__(self) -> None:
         super().__init__(average, "Turn every subtomogram into its own orientation and average them.")
-        self.folder = PathField("Folder of subtomograms", folder=True)
-        self.output = PathField("Average", folder=False)
+        self.folder = PathField("Folder of subtomograms", "folder")
+        self.output = PathField("Average", "new file")
         self.inputs.addRow("Subtomograms", self.folder)
         self.inputs.addRow("Average", self.output)
 
@@ -288,85 +317,6 @@ class AveragePage(StepPage):
     def job(self, session: Session) -> jobs.Job:
         """Average the chosen folder."""
         return jobs.average_job(self.folder.path(), self.output.path(), self.form.values())
-
-
-class PathField(QWidget):
-    """A line for a path, with a button to browse; a suggestion stays until the user types."""
-
-    def __init__(self, caption: str, *, folder: bool) -> None:
-        super().__init__()
-        self._caption, self._folder = caption, folder
-        self.line = QLineEdit()
-        self._suggested = ""
-        browse = QPushButton("…")
-        browse.setFixedWidth(30)
-        browse.setToolTip("Browse")
-        browse.clicked.connect(self._browse)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACING)
-        layout.addWidget(self.line)
-        layout.addWidget(browse)
-
-    def suggest(self, path: Path) -> None:
-        """Fill in a path unless the user has typed another."""
-        if self.line.text() == self._suggested:
-            self._suggested = str(path)
-            self.line.setText(self._suggested)
-            self.line.setToolTip(self._suggested)
-
-    def path(self) -> Path:
-        """Return the path.
-
-        Raises
-        ------
-        ParameterError
-            If the line is empty.
-        """
-        if not self.line.text().strip():
-            raise ParameterError(f"{self._caption}: no path is given")
-        return Path(self.line.text().strip()).expanduser()
-
-    def _browse(self) -> None:
-        if self._folder:
-            chosen = QFileDialog.getExistingDirectory(self, self._caption, self.line.text())
-        else:
-            chosen, _ = QFileDialog.getSaveFileName(self, self._caption, self.line.text(), "MRC (*.mrc)")
-        if chosen:
-            self.line.setText(chosen)
-
-
-class CheckList(QListWidget):
-    """A short list of things to tick; what the user has not touched follows the suggestion."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.setObjectName(name)
-        self._chosen: dict[str, Qt.CheckState] = {}
-        self.itemChanged.connect(self._remember)
-
-    def offer(self, entries: Sequence[tuple[str, str]], suggested: Callable[[str], bool]) -> None:
-        """Show (text, key) entries, ticked as the user left them, or else where ``suggested(key)``."""
-        self.blockSignals(True)
-        self.clear()
-        for text, key in entries:
-            item = QListWidgetItem(text, self)
-            item.setData(Qt.ItemDataRole.UserRole, key)
-            suggestion = Qt.CheckState.Checked if suggested(key) else Qt.CheckState.Unchecked
-            item.setCheckState(self._chosen.get(key, suggestion))
-        self.blockSignals(False)
-        # as high as it needs to be, within reason
-        row_height = max(self.sizeHintForRow(0), self.fontMetrics().height())
-        shown = min(max(self.count(), 1), MAX_LIST_ROWS)
-        self.setFixedHeight(shown * row_height + 2 * self.frameWidth() + 4)
-
-    def ticked(self) -> list[str]:
-        """Return the keys of the ticked entries."""
-        items = [self.item(row) for row in range(self.count())]
-        return [i.data(Qt.ItemDataRole.UserRole) for i in items if i.checkState() == Qt.CheckState.Checked]
-
-    def _remember(self, item: QListWidgetItem) -> None:
-        self._chosen[item.data(Qt.ItemDataRole.UserRole)] = item.checkState()
 
 
 def acting_options(model_type: ModelType) -> set[str]:
@@ -384,17 +334,4 @@ def _labelled(models: Sequence[Model]) -> list[tuple[str, str]]:
     return [(f"{model.name} · {model.tomogram}" if several else model.name, model.uid) for model in models]
 
 
-def _offer(box: QComboBox, entries: Sequence[tuple[str, Any]], prefer: Any = None) -> None:
-    """Fill a combo box, keeping the choice if it is still there."""
-    before = box.currentData()
-    box.blockSignals(True)
-    box.clear()
-    for text, data in entries:
-        box.addItem(text, data)
-    index = box.findData(before if before is not None else prefer)
-    box.setCurrentIndex(max(index, 0) if entries else -1)
-    box.blockSignals(False)
-    box.setToolTip(box.currentText())
-
-
-PAGES = (ImportPage, BinPage, CropPointsPage, OrientPage, ExtractPage, AveragePage)
+PAGES = (ImportPage, ImportPicksPage, BinPage, CropPointsPage, OrientPage, ExtractPage, AveragePage)
