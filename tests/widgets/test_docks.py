@@ -169,11 +169,29 @@ def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
     assert workspace.review.look.colour_by == "score"
     review.arrows.setChecked(False)
     assert not workspace.review.view.arrows.visible
+    review.user_points.setChecked(False)
+    assert not any(layer.visible for layer in workspace.picking.view.layers)
     press(review, "toggle-3d")
     assert window.dims.ndisplay == 3
     window.dims.ndisplay = 2
     qtbot.wait(60)
     assert not review.scene.isChecked()
+    # what is picked is seen
+    window.dims.set_point(0, 19)
+    window.cursor.position = (19.0, 30.0, 40.0)
+    workspace.picking.add_at_cursor()
+    qtbot.wait(60)
+    assert review.user_points.isChecked()
+    assert all(layer.visible for layer in workspace.picking.view.layers)
+
+
+def test_colour_by_a_score_that_is_not_there_is_told(window, dock, qtbot):
+    workspace = workspace_for(window)
+    particles = Particles(np.full((2, 3), 9.0), tomograms=["tomo_1"] * 2, voxel_size_angstrom=10.0)
+    workspace.session.add_particles("some", particles, Step("manual"))
+    review = dock("Review")
+    workspace.review.set_look(colour_by="score")
+    qtbot.waitUntil(lambda: "no scores" in review.selection.text())
 
 
 def test_errors_become_notifications_with_their_own_words(window, dock, monkeypatch):

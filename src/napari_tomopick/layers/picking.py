@@ -39,6 +39,7 @@ class Picking:
     models_changed = Signal()
     active_changed = Signal()
     mode_changed = Signal()
+    shown_changed = Signal()
     menu_requested = Signal(list)
     """Emitted with (text, callable) pairs that a menu at the mouse should offer."""
 
@@ -51,6 +52,7 @@ class Picking:
         self.press_is_plain = True
         self.marker_armed = False
         self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
+        self.view.points.events.visible.connect(lambda: self.shown_changed.emit())
         workspace.viewer.dims.events.ndisplay.connect(lambda: self._caption(self.active))
 
     # what there is
@@ -71,6 +73,16 @@ class Picking:
     def is_visible(self, uid: str) -> bool:
         """Whether a model is drawn."""
         return uid not in self._hidden
+
+    @property
+    def shown(self) -> bool:
+        """Whether user points are drawn at all."""
+        return bool(self.view.points.visible)
+
+    def show(self, on: bool) -> None:
+        """Draw user points, markers and curves, or none of them; this is not an edit."""
+        for layer in self.view.layers:
+            layer.visible = on
 
     def redraw(self) -> None:
         """Draw the models as the session has them now."""
@@ -207,6 +219,8 @@ class Picking:
             raise ModelError(NO_SLICE)
         # what is put must be seen
         self._hidden.discard(model.uid)
+        if not self.shown:
+            self.show(True)
         return model
 
     def _add(self, positions: NDArray[np.float64]) -> None:

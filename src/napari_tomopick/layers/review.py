@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
@@ -45,6 +46,11 @@ class Review:
     def particles(self, uid: str) -> Particles:
         """The particles of a set in the shown tomogram."""
         return self._particles[uid]
+
+    @property
+    def scored(self) -> bool:
+        """Whether any particle has a score."""
+        return any(np.isfinite(p.scores).any() for p in self._particles.values())
 
     def is_visible(self, uid: str) -> bool:
         """Whether a set is drawn."""

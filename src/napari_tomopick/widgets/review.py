@@ -49,6 +49,10 @@ class ReviewDock(Dock):
         self.length.setSuffix(" voxels")
         self.length.setToolTip("Length of the arrows; 0 is automatic: as far as neighbours are apart")
         self.length.valueChanged.connect(lambda value: review.set_look(arrow_length=float(value) or None))
+        self.user_points = QCheckBox("User points")
+        self.user_points.setObjectName("user-points")
+        self.user_points.setToolTip("The points, curves and markers of the models")
+        self.user_points.toggled.connect(self.workspace.picking.show)
         self.previous = self.button(
             "◀", "previous-particle", lambda: self._step(-1), "Go to the previous one"
         )
@@ -82,6 +86,7 @@ class ReviewDock(Dock):
         form.addRow("Colour by", self.colour_by)
         form.addRow(self.arrows, self.length)
         form.addRow("Tomogram in 3D", self.in_3d)
+        form.addRow(self.user_points)
         self.column.addLayout(form)
         self.column.addWidget(self.selection)
         self.column.addLayout(row(self.select, self.select_all, self.delete, self.scene, stretch=2))
@@ -94,6 +99,7 @@ class ReviewDock(Dock):
             review.look_changed,
             review.selection_changed,
             review.mode_changed,
+            w.picking.shown_changed,
         )
         self.table.chosen.connect(lambda _: self.refresh())
         self.refresh()
@@ -111,7 +117,6 @@ class ReviewDock(Dock):
                 stretch=True,
             ),
             Column("Particles", lambda s: str(len(self.review.particles(s.uid))), number=True),
-            Column("Made by", lambda s: s.step.name),
         ]
 
     def refresh(self) -> None:
@@ -137,6 +142,8 @@ class ReviewDock(Dock):
         self.selection.setText(
             f"{selected} selected."
             if selected
+            else "These particles have no scores, and are all grey."
+            if count and review.look.colour_by == "score" and not review.scored
             else "Nothing is selected: press Select, then click a particle or drag a box."
             if review.sets
             else "There are no particle sets in this tomogram yet: make one with a step."
@@ -146,6 +153,7 @@ class ReviewDock(Dock):
         for widget, show in (
             (self.colour_by, lambda: self.colour_by.setCurrentText(review.look.colour_by)),
             (self.arrows, lambda: self.arrows.setChecked(review.look.arrows)),
+            (self.user_points, lambda: self.user_points.setChecked(self.workspace.picking.shown)),
             (self.length, lambda: self.length.setValue(round(review.look.arrow_length or 0))),
         ):
             blocker = QSignalBlocker(widget)

@@ -56,4 +56,4 @@ class Report(QScrollArea):
 
     def _fit(self) -> None:
         wanted = self.label.heightForWidth(self.viewport().width())
-        self.setFixedHeight(min(wanted, MAX_HEIGHT))
+        self.setFixedHeight(min(max(wanted, 0), MAX_HEIGHT))
