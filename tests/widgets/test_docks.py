@@ -220,6 +220,8 @@ def test_what_went_wrong_is_said_in_full_until_the_next_thing_is_done(window, do
     assert "500" in said.text()
     assert "outside" in said.text()
     assert picking.trouble.width() <= picking.width()
+    # all of it is seen
+    assert picking.trouble.verticalScrollBar().maximum() == 0
     window.cursor.position = (19.0, 30.0, 50.0)
     with workspace.reporting():
         workspace.picking.add_at_cursor()

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QDialog, QToolButton, QWidget
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.protocols import jobs
+from napari_tomopick.widgets.dock import MARGIN
 
 
 @pytest.fixture
@@ -153,7 +154,9 @@ def test_nothing_is_cut_off_and_the_buttons_stay_in_sight(window, dock, qtbot):
         qtbot.wait(50)
         for field in page.findChildren(QWidget):
             if field.isVisible():
-                assert field.mapTo(steps, QPoint(field.width(), 0)).x() <= steps.width(), field.objectName()
+                assert field.mapTo(steps, QPoint(field.width(), 0)).x() <= steps.width() - MARGIN, (
+                    field.objectName()
+                )
         assert steps.run_button.geometry().bottom() < steps.height()
 
 

@@ -75,7 +75,7 @@ class Dock(QWidget):
         outer.addWidget(scrolled(content), 1)
         outer.addLayout(self.below)
         self.trouble = Report("trouble")
-        self.trouble.setStyleSheet(TROUBLE_STYLE)
+        self.trouble.label.setStyleSheet(TROUBLE_STYLE)
         self.below.addWidget(self.trouble)
         # a hundred edits in a burst are shown once, and only to someone who looks
         self._stale = False

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QLabel,
     QPushButton,
@@ -136,8 +135,7 @@ class ImportPicksPage(StepPage):
             leave_out=("in_tomogram",),
         )
         self.file = PathField("File of picks", "file")
-        self.where = QComboBox()
-        self.where.setObjectName("picks-tomogram")
+        self.where = combo_box("picks-tomogram")
         self.inputs.addRow("File", self.file)
         self.inputs.addRow("Tomogram", self.where)
 

@@ -32,6 +32,8 @@ class Report(QScrollArea):
         super().__init__()
         self.label = note(name)
         self.label.setAlignment(Qt.AlignmentFlag.AlignTop)
+        # its height is set below, for the width there is
+        self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.setWidget(self.label)
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -55,5 +57,7 @@ class Report(QScrollArea):
         self._fit()
 
     def _fit(self) -> None:
-        wanted = self.label.heightForWidth(self.viewport().width())
-        self.setFixedHeight(min(max(wanted, 0), MAX_HEIGHT))
+        wanted = max(self.label.heightForWidth(self.viewport().width()), 0)
+        self.label.setMinimumHeight(wanted)
+        frame = self.contentsMargins()
+        self.setFixedHeight(min(wanted + frame.top() + frame.bottom(), MAX_HEIGHT))
