@@ -4,7 +4,7 @@ import gc
 
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QMenu, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QMenu, QWidget
 
 from napari_tomopick.geometry import orientations
 from napari_tomopick.layers.workspace import workspace_for
@@ -51,19 +51,27 @@ def test_the_columns_of_the_tomograms_fit(window, dock, qtbot):
 
 
 def test_a_dock_behind_another_is_shown_anew_when_it_comes_to_the_front(window, dock, qtbot, monkeypatch):
-    picking = dock("Picking")
+    picking, tomograms = dock("Picking"), dock("Tomograms")
     workspace = workspace_for(window)
     refreshed = []
     monkeypatch.setattr(picking, "refresh", lambda: refreshed.append(1))
-    picking.hide()
     workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
-    qtbot.wait(80)
+    qtbot.waitUntil(lambda: cell(tomograms.table, 0, 2) == "1")
     assert refreshed == []
-    picking.show()
-    assert refreshed == [1]
-    picking.hide()
-    picking.show()
-    assert refreshed == [1]
+    assert tomograms.raised(PickingDock, "Picking") is picking
+    qtbot.waitUntil(lambda: refreshed == [1])
+    workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 4]], [4])
+    qtbot.waitUntil(lambda: refreshed == [1, 1])
+    assert cell(tomograms.table, 0, 2) == "1"
+
+
+def test_docks_opened_from_the_menu_are_tabs(window, dock, qtbot):
+    docks = [dock(name) for name in NAMES]
+    qtbot.wait(50)
+    assert [d.visibleRegion().isEmpty() for d in docks] == [True, True, True, False]
+    main = window.window._qt_window
+    frames = [f for f in main.findChildren(QDockWidget) if any(f.isAncestorOf(d) for d in docks)]
+    assert len(main.tabifiedDockWidgets(frames[0])) == 3
 
 
 def test_status_is_set_for_all_selected_and_undone_at_once(window, dock):

@@ -13,6 +13,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
+    QMainWindow,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -79,20 +80,30 @@ class Dock(QWidget):
         self.below.addWidget(self.trouble)
         # a hundred edits in a burst are shown once, and only to someone who looks
         self._stale = False
+        self._frame: QDockWidget | None = None
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(30)
-        self._later.timeout.connect(self._refresh_all)
+        self._later.timeout.connect(self._refresh_if_seen)
         self._signals: list[SignalInstance] = []
         self.destroyed.connect(_letting_go(weakref.ref(self), self._signals))
         self.refresh_on(self.workspace.trouble_changed)
 
-    def _refresh_all(self) -> None:
-        self._stale = not self.isVisible()
+    def _refresh_if_seen(self) -> None:
+        # Qt calls a dock behind another tab visible too
+        self._stale = self.visibleRegion().isEmpty()
         if not self._stale:
-            self.show_trouble()
-            self.refresh()
-            self.refreshed.emit()
+            self._refresh_all()
+
+    def _refresh_all(self) -> None:
+        self._stale = False
+        self.show_trouble()
+        self.refresh()
+        self.refreshed.emit()
+
+    def _catch_up(self, visible: bool) -> None:
+        if visible and self._stale:
+            self._refresh_all()
 
     def refresh(self) -> None:
         """Show everything anew; for the docks to say how."""
@@ -109,8 +120,32 @@ class Dock(QWidget):
         """Catch up on what changed meanwhile; let keys go to the canvas under the mouse from now on."""
         super().showEvent(event)
         canvas_follows_mouse(self.window())
-        if self._stale:
-            self._refresh_all()
+        self._catch_up(visible=True)
+        frame = _frame(self)
+        if frame is not None and frame is not self._frame:
+            self._frame = frame
+            frame.visibilityChanged.connect(self._catch_up)
+            # only once napari has put it there
+            QTimer.singleShot(0, self._join_the_others)
+
+    def _join_the_others(self) -> None:
+        """Stand as a tab among the docks that are open, where napari stacks what its menu opens."""
+        window, frame = self.window(), _frame(self)
+        if not isinstance(window, QMainWindow) or frame is None:
+            return
+        for other in window.findChildren(Dock):
+            beside = _frame(other)
+            if (
+                beside is None
+                or other is self
+                or beside.isFloating()
+                or beside in window.tabifiedDockWidgets(frame)
+            ):
+                continue
+            if window.dockWidgetArea(beside) == window.dockWidgetArea(frame):
+                window.tabifyDockWidget(beside, frame)
+                frame.raise_()
+                return
 
     def raised(self, kind: type[T], name: str) -> T:
         """Another dock of this window, brought to the front, or opened if it is not there.
@@ -124,11 +159,10 @@ class Dock(QWidget):
         found = self.window().findChild(kind)
         if found is None:
             _, found = self.workspace.viewer.window.add_plugin_dock_widget("napari-tomopick", name)  # type: ignore[attr-defined]
-        frame: QWidget = found
-        while not isinstance(frame, QDockWidget):
-            frame = frame.parentWidget()
-        frame.show()
-        frame.raise_()
+        frame = _frame(found)
+        if frame is not None:
+            frame.show()
+            frame.raise_()
         return found
 
     def refresh_on(self, *signals: SignalInstance) -> None:
@@ -153,6 +187,14 @@ class Dock(QWidget):
         """Do something whose errors are to be shown to the user."""
         with self.workspace.reporting():
             action()
+
+
+def _frame(widget: QWidget) -> QDockWidget | None:
+    """What holds a widget at the side of the window."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent
 
 
 def _letting_go(dock: weakref.ref[Dock], signals: list[SignalInstance]) -> Callable[[], None]:

@@ -92,9 +92,8 @@ class ImportPage(StepPage):
         )
         self.files = QTextEdit()
         self.files.setObjectName("import-files")
-        self.files.setPlaceholderText(
-            "Files, folders or patterns, one a line;\nalso lists (.vll) and catalogues (.ctlg)"
-        )
+        self.files.setPlaceholderText("Files, folders or patterns, one a line")
+        self.files.setToolTip("Also lists (.vll), Dynamo catalogues (.ctlg) and patterns such as tomo_*.mrc")
         self.files.setFixedHeight(84)
         self.files.setAcceptRichText(False)
         browse = QPushButton("Browse…")
