@@ -57,6 +57,22 @@ def test_deleting_the_selection_is_one_edit_over_all_sets(shown, review, press):
     assert shown.session.particles(one.uid).ids.tolist() == [1, 2, 3, 4, 5, 6]
 
 
+def test_no_other_particle_is_highlighted_when_one_is_deleted(shown, press):
+    """napari goes on highlighting the row under the mouse, which is another one then."""
+    positions = np.array([[10.0, 30, 19], [30, 30, 19], [50, 30, 19]])
+    particles = Particles(positions, tomograms=["tomo"] * 3, voxel_size_angstrom=10.0)
+    shown.session.add_particles("flat", particles, Step("manual"))
+    layer = shown.review.view.points
+    shown.viewer.layers.selection.active = layer
+    layer.mode = "select"
+    shown.viewer.dims.set_point(0, 19)
+    layer.get_value((19.0, 30.0, 30.0), world=True)
+    layer.selected_data = {1}
+    assert len(layer._highlight_index) == 1
+    press("Delete")
+    assert len(layer._highlight_index) == 0
+
+
 def test_the_layer_controls_delete_button_works_in_3d_too(shown, review):
     shown.viewer.dims.ndisplay = 3
     review.view.points.selected_data = {0}

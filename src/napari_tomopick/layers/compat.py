@@ -188,6 +188,15 @@ def visible_from_afar(layer: Points, pixels: float) -> None:
     limit()
 
 
+def forget_hovered(layer: Points) -> None:
+    """Highlight no row as the one under the mouse, until the mouse moves.
+
+    napari remembers its number, which belongs to another point when one before it is gone.
+    """
+    layer.get_value(np.full(layer.ndim, np.nan))
+    layer.refresh(thumbnail=False, data_displayed=False, highlight=True, extent=False)
+
+
 def protect(layer: Layer) -> None:
     """Refuse what napari offers for any layer and what would part one of ours from the session, unnoticed.
 

@@ -171,6 +171,7 @@ class ParticleView:
         with self._quietly():
             self._draw(drawn, sizes, look, shape)
             self.select(kept)
+            compat.forget_hovered(self.points)
         return max((s.circle for s in sizes), default=0.0) / 2
 
     @contextmanager

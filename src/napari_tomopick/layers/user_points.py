@@ -183,6 +183,7 @@ class UserPointsView:
             self._draw_markers([m for m in models if m.marker is not None])
             self._draw_curves(models, active)
             self.points.selected_data = {i for i, row in enumerate(self._rows) if row in kept}
+            compat.forget_hovered(self.points)
         return max(
             *(point_size(m) / 2 for m in models),
             CURVE_REACH if len(self.curves.data) else 0.0,

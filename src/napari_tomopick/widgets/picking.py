@@ -160,7 +160,7 @@ class PickingDock(Dock):
         line.setFrameShape(QFrame.Shape.HLine)
         self.column.addWidget(line)
         self.column.addLayout(row(*self.modes.values()))
-        self.column.addWidget(HistoryButtons(self))
+        self.below.addWidget(HistoryButtons(self))
         self.column.addWidget(_help())
 
     def _columns(self) -> list[Column]:

@@ -90,7 +90,7 @@ class ReviewDock(Dock):
         self.column.addLayout(form)
         self.column.addWidget(self.selection)
         self.column.addLayout(row(self.select, self.select_all, self.delete, self.scene, stretch=2))
-        self.column.addWidget(HistoryButtons(self))
+        self.below.addWidget(HistoryButtons(self))
         w = self.workspace
         self.refresh_on(
             w.tomogram_changed,
