@@ -207,9 +207,12 @@ def test_import_with_options_leads_to_the_import_page_with_what_was_refused(
     assert page.isVisible()
     assert page.files.toPlainText() == str(path)
     page.form.field("voxel_size_angstrom").setText("12.5")
+    workspace.close_tomogram()
     qtbot.mouseClick(steps.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not steps.runner.running)
     assert workspace.session.tomogram("unknown").voxel_size_angstrom == 12.5
+    # and something is shown after an import
+    qtbot.waitUntil(lambda: workspace.tomogram_name == "tomo_1")
     # it is not opened a second time
     action.trigger()
     assert len(window.window._qt_window.findChildren(type(steps))) == 1

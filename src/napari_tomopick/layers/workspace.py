@@ -160,8 +160,7 @@ class Workspace:
                     raise ProjectError("Another project was opened meanwhile, so nothing was imported.")
                 self.say(job.record(session, found))
                 self.refused = []
-                if self.tomogram is None and found:
-                    self.open_tomogram(found[0].name)
+                self.open_first()
 
         def failed(error: Exception) -> None:
             self.refused = sources
@@ -208,6 +207,12 @@ class Workspace:
                 self._report(error)
 
         self.run(lambda: load_tomogram(tomogram), done, failed)
+
+    def open_first(self) -> None:
+        """Show the project's first tomogram, if there is one and none is shown or being opened."""
+        names = [t.name for t in self.open_session.tomograms()]
+        if names and self.tomogram is None and not self.loading:
+            self.open_tomogram(names[0])
 
     def close_tomogram(self) -> None:
         """Show no tomogram."""

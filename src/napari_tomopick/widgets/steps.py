@@ -160,4 +160,5 @@ class StepsDock(Dock):
             self._fail(refused)
             return
         self.picture.show_file(getattr(result, "picture", None))
+        self.workspace.open_first()
         self.refresh()

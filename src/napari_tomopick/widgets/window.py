@@ -43,9 +43,8 @@ def open_window(project: Path) -> None:
     _make_room(viewer)
     with workspace.reporting():
         workspace.open_project(project)
-        tomograms = workspace.open_session.tomograms()
-        if tomograms:
-            workspace.open_tomogram(tomograms[0].name)
+        workspace.open_first()
+        if workspace.loading:
             _bring_to_front(docks["Picking"])
     napari.run()
     workspace.close_project()
