@@ -167,6 +167,14 @@ def test_an_import_into_a_project_closed_meanwhile_is_told(workspace, a_tomogram
     assert workspace.session.tomograms() == ()
 
 
+def test_a_volume_does_not_cut_points_and_arrows_to_pieces(shown):
+    own = [layer for layer in shown.viewer.layers if layer is not shown.image.layer]
+    shown.set_depiction("volume")
+    assert {str(layer.blending) for layer in own} == {"translucent_no_depth"}
+    shown.set_depiction("plane")
+    assert {str(layer.blending) for layer in own} == {"translucent"}
+
+
 def test_slices_stay_whole_numbers_with_points_at_the_very_edge(shown):
     """napari counts slices from the lowest coordinate of any layer."""
     uid = shown.picking.active.uid

@@ -238,6 +238,9 @@ class Workspace:
     def set_depiction(self, depiction: Depiction) -> None:
         """Draw the tomogram in 3D as a slice ("plane") or as a volume."""
         self.image.set_depiction(depiction)
+        for layer in self._own_layers():
+            # a volume has its depth wherever the ray met the darkest voxel, before and behind what we draw
+            layer.blending = "translucent_no_depth" if depiction == "volume" else "translucent"
         self.display_changed.emit()
 
     def _own_layers(self) -> tuple[Any, ...]:
