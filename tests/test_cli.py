@@ -1,6 +1,7 @@
 """The command line, as a user types it, on a small synthetic tomogram."""
 
 import json
+import re
 import sys
 
 import mrcfile
@@ -442,6 +443,19 @@ def test_a_file_without_membranes_orients_nothing(folder, run):
     words = ("--tomogram", "synthetic.mrc", "-o", "o.csv")
     run("orient", "crowns.json", "crowns.json", *words, fails="'crowns' is a general model")
     run("orient", "crowns.json", "models.json", *words, "--surface", "no", fails="no model called 'no'")
+
+
+def test_the_demo_runs_the_whole_workflow_without_a_display(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    out = run("demo", "demo-output")
+    error = float(re.search(r"crown axes +([\d.]+) degrees", out).group(1))
+    assert error < 5
+    names = {path.name for path in (tmp_path / "demo-output").iterdir()}
+    assert names >= {"demo.tomopick", "crowns.star", "crowns_average.mrc", "crowns_average.png", "crowns"}
+    run("demo", "demo-output")  # a run of its own, beside the first
+    assert (tmp_path / "demo-output 2" / "crowns_average.mrc").exists()
 
 
 def test_the_demo_says_where_it_cannot_write(folder, run, lock):

@@ -14,7 +14,7 @@ from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.tomogram import Tomogram
-from napari_tomopick.project import Session
+from napari_tomopick.project import Session, TomogramStatus
 from napari_tomopick.protocols import jobs
 from napari_tomopick.protocols.describe import Progress
 from napari_tomopick.samples import Sample, membrane_tomogram
@@ -146,3 +146,4 @@ def _make_project(sample: Sample, folder: Path) -> None:
         session.add_tomogram(tomogram, Step("demo", seed=0))
         for model in models:
             session.add_model(model)
+        session.set_status(sample.name, TomogramStatus.IN_PROGRESS)
