@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from napari_tomopick import protocols
 from napari_tomopick.cli.generate import flag, with_options
-from napari_tomopick.protocols.describe import Bounds, Progress, options, summary
+from napari_tomopick.protocols.describe import Bounds, Progress, options
 
 
 def protocol(
@@ -63,7 +63,6 @@ def test_options_are_the_documented_keywords():
     assert found["tilt_range_degrees"].kind == tuple[float, float]
     assert found["tilt_range_degrees"].help == "Shared words."
     assert found["memory"].bounds.advanced
-    assert summary(protocol) == "Do something.\n\nIt takes a while."
 
 
 def test_an_undocumented_option_is_a_defect():

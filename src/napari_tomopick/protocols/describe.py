@@ -65,12 +65,6 @@ class Option:
         return self.default is inspect.Parameter.empty
 
 
-def summary(function: Callable[..., Any]) -> str:
-    """Return the docstring of a protocol up to its first section."""
-    text = inspect.getdoc(function) or ""
-    return re.split(r"\n[A-Z]\w+\n-{3,}", text)[0].strip()
-
-
 def parameter_help(function: Callable[..., Any]) -> dict[str, str]:
     """Read the descriptions in the "Parameters" section of a NumPy-style docstring."""
     text = inspect.getdoc(function) or ""
