@@ -15,6 +15,7 @@ from napari_tomopick.layers import compat
 from napari_tomopick.layers.user_points import DRAG_PIXELS, UserPointsView
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import TomogramStatus
+from napari_tomopick.project.names import counted, free_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,9 +165,7 @@ class Picking:
         self._workspace.open_session.remove_model(uid)
 
     def _free_name(self, base: str) -> str:
-        names = {m.name for m in self.models}
-        numbered = (f"{base} {n}" for n in range(2, len(names) + 3))
-        return base if base not in names else next(n for n in numbered if n not in names)
+        return free_name(base, {model.name for model in self.models})
 
     # points, by key
 
@@ -230,7 +229,7 @@ class Picking:
         # where napari's slider stands between voxels, the point still lies in the slice that is seen
         positions[:, 2 - compat.sliced_axis(viewer)] = level
         session = self._workspace.open_session
-        with session.edit(_counted("Add", len(positions), "point")):
+        with session.edit(counted("Add", len(positions), "point")):
             if session.status(model.tomogram) is TomogramStatus.TODO:
                 session.set_status(model.tomogram, TomogramStatus.IN_PROGRESS)
             session.add_points(model.uid, positions, np.full(len(positions), level))
@@ -255,7 +254,7 @@ class Picking:
 
         def move() -> None:
             session = self._workspace.open_session
-            with session.edit(_counted("Move", len(rows), "point")):
+            with session.edit(counted("Move", len(rows), "point")):
                 for uid, which in _by_uid(rows).items():
                     session.move_points(uid, [rows[i][1] for i in which], positions[which])
 
@@ -266,7 +265,7 @@ class Picking:
 
         def delete() -> None:
             session = self._workspace.open_session
-            with session.edit(_counted("Delete", len(rows), "point")):
+            with session.edit(counted("Delete", len(rows), "point")):
                 for uid, which in _by_uid(rows).items():
                     session.delete_points(uid, [rows[i][1] for i in which])
 
@@ -326,10 +325,6 @@ def _by_uid(rows: list[tuple[str, int]]) -> dict[str, list[int]]:
     for i, (uid, _) in enumerate(rows):
         found.setdefault(uid, []).append(i)
     return found
-
-
-def _counted(verb: str, n: int, noun: str) -> str:
-    return f"{verb} {noun}" if n == 1 else f"{verb} {n} {noun}s"
 
 
 def _words(position: NDArray[np.float64]) -> str:

@@ -16,11 +16,6 @@ from napari_tomopick.project.records import Result
 from napari_tomopick.project.store import Store
 
 
-def counted(verb: str, count: int, what: str) -> str:
-    """A label: "Add point", "Delete 12 particles"."""
-    return f"{verb} {what}" if count == 1 else f"{verb} {count} {what}s"
-
-
 class Editing(Events):
     """The part of a session that knows of edits, but not of what is edited."""
 

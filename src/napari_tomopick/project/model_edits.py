@@ -13,8 +13,9 @@ from napari_tomopick.errors import ModelError, ProjectError
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import checks, records
-from napari_tomopick.project.editing import Editing, counted
+from napari_tomopick.project.editing import Editing
 from napari_tomopick.project.journal import Row
+from napari_tomopick.project.names import counted
 
 _FIELDS = {"name", "type", "points", "levels", "marker", "group", "colour", "parameters", "box_size"}
 

@@ -11,8 +11,9 @@ from napari_tomopick.errors import ProjectError
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.project import checks, records
-from napari_tomopick.project.editing import Editing, counted
+from napari_tomopick.project.editing import Editing
 from napari_tomopick.project.journal import Row
+from napari_tomopick.project.names import counted
 from napari_tomopick.project.records import ParticleSet
 
 DEFAULT_COLOUR = "#4cc9f0"

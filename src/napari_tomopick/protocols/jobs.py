@@ -21,6 +21,7 @@ from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import Session
+from napari_tomopick.project.names import free_name
 from napari_tomopick.protocols.average import average
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_factor, binning_line
 from napari_tomopick.protocols.convert import particles_of_general_models
@@ -94,7 +95,7 @@ def import_picks_job(
                     uid = session.add_model(_with_free_name(session, model))
                     lines.append(f"model {session.model(uid).name}: {_count(len(model), 'point')}")
                 if picks.particles is not None:
-                    name = free_name(session, picks.source.stem)
+                    name = _free_set_name(session, picks.source.stem)
                     step = made_by("import", import_picks, [str(picks.source)], {"in_tomogram": in_tomogram})
                     session.add_particles(name, picks.particles, step)
                     lines.append(f"particle set {name}: {_count(len(picks.particles), 'particle')}")
@@ -147,7 +148,7 @@ def crop_points_job(session: Session, uids: Sequence[str], options: Mapping[str,
     inputs = [_label(model) for model in models]
 
     def record(session: Session, result: Any) -> str:
-        name = free_name(session, f"{_names(models)} crop points")
+        name = _free_set_name(session, f"{_names(models)} crop points")
         step = made_by("crop-points", crop_points, inputs, options)
         session.add_particles(name, result.particles, step, colour=models[0].colour)
         return "\n".join(result.lines())
@@ -197,7 +198,9 @@ def orient_job(
 
     def record(session: Session, result: Any) -> str:
         step = made_by("orient", orient, [*inputs, *(_label(model) for model in chosen)], options)
-        session.add_particles(free_name(session, f"{label} oriented"), result.particles, step, colour=colour)
+        session.add_particles(
+            _free_set_name(session, f"{label} oriented"), result.particles, step, colour=colour
+        )
         return "\n".join(result.lines())
 
     return Job(
@@ -271,23 +274,13 @@ def average_job(folder: Path, output: Path, options: Mapping[str, Any]) -> Job:
     )
 
 
-def free_name(session: Session, wanted: str) -> str:
-    """Return the wanted name of a particle set, with a number behind it if it is taken."""
-    taken = {entry.name for entry in session.particle_sets()}
-    number, name = 1, wanted
-    while name in taken:
-        number += 1
-        name = f"{wanted} {number}"
-    return name
+def _free_set_name(session: Session, wanted: str) -> str:
+    return free_name(wanted, {entry.name for entry in session.particle_sets()})
 
 
 def _with_free_name(session: Session, model: Model) -> Model:
     taken = {other.name for other in session.models(model.tomogram)}
-    number, name = 1, model.name
-    while name in taken:
-        number += 1
-        name = f"{model.name} {number}"
-    return dataclasses.replace(model, name=name, uid="")
+    return dataclasses.replace(model, name=free_name(model.name, taken), uid="")
 
 
 def _tomograms_of(session: Session, names: set[str]) -> list[Any]:
