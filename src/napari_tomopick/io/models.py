@@ -122,6 +122,7 @@ def what_is_lost(path: str | os.PathLike[str], models: Sequence[Model]) -> tuple
         return ()
     kept = (ModelType.GENERAL, ModelType.SURFACE)
     lost = [f"the type of {m.name!r} ({m.type})" for m in models if m.type not in kept]
+    lost += [f"which points of {m.name!r} are not accepted yet" for m in models if m.proposed.any()]
     lost += [f"the parameters of {m.name!r}" for m in models if m.parameters]
     lost += [f"the box size of {m.name!r}" for m in models if m.box_size is not None]
     return tuple(lost)
@@ -137,8 +138,10 @@ def _as_json(model: Model) -> dict[str, Any]:
     if model.parameters:
         item["parameters"] = dict(model.parameters)
     item["points"] = [
-        {"x": x, "y": y, "z": z, "level": level}
-        for (x, y, z), level in zip(model.points.tolist(), model.levels.tolist(), strict=True)
+        {"x": x, "y": y, "z": z, "level": level} | ({"proposed": True} if proposed else {})
+        for (x, y, z), level, proposed in zip(
+            model.points.tolist(), model.levels.tolist(), model.proposed.tolist(), strict=True
+        )
     ]
     return item
 
@@ -178,6 +181,7 @@ class _Reader:
             type=ModelType(kind),
             points=np.array([r[0] for r in rows], dtype=np.float64).reshape(-1, 3),
             levels=np.array([r[1] for r in rows], dtype=np.int64),
+            proposed=np.array([r[2] for r in rows], dtype=bool),
             marker=None if marker is None else np.array(marker),
             group=self.of_type(item.get("group", 1), int, f"{where}.group"),
             colour=colour,
@@ -187,10 +191,11 @@ class _Reader:
             voxel_size_angstrom=None if voxel_size is None else float(voxel_size),
         )
 
-    def point(self, value: Any, where: str) -> tuple[list[float], int]:
-        item = self.mapping(value, where, ("x", "y", "z", "level"), ("x", "y", "z"))
+    def point(self, value: Any, where: str) -> tuple[list[float], int, bool]:
+        item = self.mapping(value, where, ("x", "y", "z", "level", "proposed"), ("x", "y", "z"))
         position = [self.number(item[axis], f"{where}.{axis}") for axis in "xyz"]
-        return position, self.of_type(item.get("level", 0), int, f"{where}.level")
+        level = self.of_type(item.get("level", 0), int, f"{where}.level")
+        return position, level, self.of_type(item.get("proposed", False), bool, f"{where}.proposed")
 
     def mapping(
         self, value: Any, where: str, known: Sequence[str], needed: Sequence[str]

@@ -41,6 +41,9 @@ class Model:
     levels : int array, shape (n,), optional
         The slice (level) each point was clicked in; any whole numbers, points of one level sharing one.
         Default: all 0.
+    proposed : bool array, shape (n,), optional
+        Whether a point was placed by the tracking of a membrane and nobody has accepted or touched it yet.
+        Default: none was.
     marker : array, shape (3,), optional
         The side marker: a point on the inner side of the membrane. Normals point away from it.
     group : int
@@ -69,6 +72,7 @@ class Model:
     type: ModelType = ModelType.GENERAL
     points: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
     levels: NDArray[np.int64] = None  # type: ignore[assignment]  # filled in __post_init__
+    proposed: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled in __post_init__
     marker: NDArray[np.float64] | None = None
     group: int = 1
     colour: str = "#ffd166"
@@ -86,9 +90,13 @@ class Model:
         levels = levels.astype(np.int64)
         if levels.shape != (len(points),):
             raise ValueError(f"{len(points)} points, but levels of shape {levels.shape}")
+        proposed = np.zeros(len(points), bool) if self.proposed is None else np.asarray(self.proposed, bool)
+        if proposed.shape != (len(points),):
+            raise ValueError(f"{len(points)} points, but proposed of shape {proposed.shape}")
         object.__setattr__(self, "type", ModelType(self.type))
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "levels", levels)
+        object.__setattr__(self, "proposed", proposed)
         if self.marker is not None:
             marker = as_positions(self.marker)
             if len(marker) != 1:
@@ -102,6 +110,34 @@ class Model:
         """The points of each level, ``(n_i, 3)`` each, in clicking order, levels in ascending order."""
         return [self.points[self.levels == level] for level in np.unique(self.levels)]
 
-    def with_points(self, points: NDArray[np.float64], levels: NDArray[np.int64]) -> Model:
-        """Return a copy with other points."""
-        return replace(self, points=points, levels=levels)
+    def level_axis(self) -> int | None:
+        """The axis along which the levels are counted: 0, 1, 2 for x, y, z.
+
+        A level is the number of the slice its points were clicked in, so at least half of the points lie
+        within half a voxel of it along that axis.
+
+        Returns
+        -------
+        int or None
+            None if there are no points, or levels are no slice numbers (contours of some other program).
+            Where two axes would do, z comes before y, and y before x.
+        """
+        if not len(self):
+            return None
+        near = (np.abs(self.points - self.levels[:, None]) <= 0.5).mean(axis=0)
+        axis = 2 - int(near[::-1].argmax())
+        return axis if near[axis] >= 0.5 else None
+
+    def with_points(
+        self,
+        points: NDArray[np.float64],
+        levels: NDArray[np.int64],
+        proposed: NDArray[np.bool_] | None = None,
+    ) -> Model:
+        """Return a copy with other points, none of them a proposal unless said."""
+        return replace(
+            self,
+            points=points,
+            levels=levels,
+            proposed=np.zeros(len(points), bool) if proposed is None else proposed,
+        )

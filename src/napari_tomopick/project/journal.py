@@ -82,10 +82,14 @@ def encode(changes: Iterable[Change]) -> bytes:
 def decode(blob: bytes) -> list[Change]:
     """The changes that `encode` made bytes of."""
     changes = []
-    for table, removed, put in json.loads(zlib.decompress(blob)):
-        if TABLES[table].key_length == 1:
+    for name, removed, put in json.loads(zlib.decompress(blob)):
+        table = TABLES[name]
+        if table.key_length == 1:
             keys: list[Key] = [tuple(key) for key in removed]
         else:
             keys = [(owner, n) for owner, first, last in removed for n in range(first, last + 1)]
-        changes.append(Change(table, keys, [tuple(row) for row in put]))
+        lacking = {n: table.added[len(table.added) - n :] for n in range(1, len(table.added) + 1)}
+        full = len(table.columns)
+        rows = [(*row, *lacking.get(full - len(row), ())) for row in put]
+        changes.append(Change(name, keys, rows))
     return changes

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_tomopick.errors import ModelError, ProjectError
 from napari_tomopick.models.tomogram import Tomogram
@@ -17,7 +17,8 @@ from napari_tomopick.project.editing import Editing
 from napari_tomopick.project.journal import Row
 from napari_tomopick.project.names import counted
 
-_FIELDS = {"name", "type", "points", "levels", "marker", "group", "colour", "parameters", "box_size"}
+_POINT_FIELDS = {"points", "levels", "proposed"}
+_FIELDS = _POINT_FIELDS | {"name", "type", "marker", "group", "colour", "parameters", "box_size"}
 
 
 class ModelEdits(Editing):
@@ -72,13 +73,13 @@ class ModelEdits(Editing):
         self._check_model(model, tomogram)
         with self.edit("Add model"):
             self._put("models", records.model_row(model, self._next_number("models")))
-            self._put("points", *records.point_rows(uid, np.arange(len(model)), model.points, model.levels))
+            self._put("points", *_rows_of(model, np.arange(len(model))))
         return uid
 
     def change_model(self, uid: str, **fields: Any) -> None:
         """Change fields of a model.
 
-        They are name, type, points and levels, marker, group, colour, parameters, box_size.
+        They are name, type, points and levels and proposed, marker, group, colour, parameters, box_size.
 
         Raises
         ------
@@ -90,32 +91,35 @@ class ModelEdits(Editing):
             raise TypeError(f"these are no fields of a model that can be changed: {sorted(unknown)}")
         row = self._model_row(uid)
         before = self._store.model(uid)
+        # points set by hand are nobody's proposals
+        values = {"proposed": None, **fields} if "points" in fields else fields
         try:
-            model = replace(before, **fields)
+            model = replace(before, **values)
         except ValueError as error:
             raise ModelError(f"model {before.name!r}: {error}") from error
         self._check_model(model, self.tomogram(model.tomogram))
         (one,) = fields if len(fields) == 1 else ("model",)
         with self.edit(f"Change {one.replace('_', ' ')}"):
             self._put("models", records.model_row(model, row[1]))
-            if "points" in fields or "levels" in fields:
-                numbers = self._store.points(uid)[0]
+            if _POINT_FIELDS & set(fields):
+                numbers = self._store.points(uid).numbers
                 self._delete("points", *((uid, number) for number in numbers[len(model) :].tolist()))
                 if len(model) > len(numbers):
                     first = int(numbers[-1]) + 1 if len(numbers) else 0
                     numbers = np.append(numbers, np.arange(first, first + len(model) - len(numbers)))
-                rows = records.point_rows(uid, numbers[: len(model)], model.points, model.levels)
-                self._put("points", *rows)
+                self._put("points", *_rows_of(model, numbers[: len(model)]))
 
     def remove_model(self, uid: str) -> None:
         """Remove a model and its points."""
         self._model_row(uid)
         with self.edit("Delete model"):
-            self._delete("points", *((uid, number) for number in self._store.points(uid)[0].tolist()))
+            self._delete("points", *((uid, number) for number in self._store.points(uid).numbers.tolist()))
             self._delete("models", (uid,))
 
-    def add_points(self, uid: str, points: ArrayLike, levels: ArrayLike) -> None:
+    def add_points(self, uid: str, points: ArrayLike, levels: ArrayLike, *, proposed: bool = False) -> None:
         """Add points, (k, 3) x, y, z in voxels, with the level (slice) of each, after those there are.
+
+        ``proposed`` ones are marked as placed by tracking, until they are accepted or moved.
 
         Raises
         ------
@@ -124,14 +128,23 @@ class ModelEdits(Editing):
         """
         positions = checks.positions_inside(points, self.tomogram(self._model_row(uid)[2]))
         slices = checks.whole_levels(levels, len(positions))
-        numbers = self._store.points(uid)[0]
+        numbers = self._store.points(uid).numbers
         first = int(numbers[-1]) + 1 if len(numbers) else 0
         with self.edit(counted("Add", len(positions), "point")):
-            rows = records.point_rows(uid, np.arange(first, first + len(positions)), positions, slices)
-            self._put("points", *rows)
+            added = records.PointArrays(
+                np.arange(first, first + len(positions)),
+                positions,
+                slices,
+                np.full(len(positions), proposed),
+            )
+            self._put("points", *records.point_rows(uid, added))
 
-    def move_points(self, uid: str, rows: ArrayLike, points: ArrayLike) -> None:
-        """Move the points in these rows to (k, 3) x, y, z in voxels; their levels stay.
+    def move_points(
+        self, uid: str, rows: ArrayLike, points: ArrayLike, levels: ArrayLike | None = None
+    ) -> None:
+        """Move the points in these rows to (k, 3) x, y, z in voxels, which accepts them.
+
+        Their levels stay, unless others are given.
 
         Raises
         ------
@@ -139,12 +152,32 @@ class ModelEdits(Editing):
             If a row is not there, or a point is not finite or outside the tomogram.
         """
         positions = checks.positions_inside(points, self.tomogram(self._model_row(uid)[2]))
-        numbers, _, levels = self._store.points(uid)
-        which = checks.rows_within(rows, len(numbers))
+        before = self._store.points(uid)
+        which = checks.rows_within(rows, len(before.numbers))
         if len(which) != len(positions):
             raise ModelError(f"{len(which)} rows, but {len(positions)} points")
+        slices = before.levels[which] if levels is None else checks.whole_levels(levels, len(positions))
         with self.edit(counted("Move", len(which), "point")):
-            self._put("points", *records.point_rows(uid, numbers[which], positions, levels[which]))
+            moved = records.PointArrays(before.numbers[which], positions, slices, np.zeros(len(which), bool))
+            self._put("points", *records.point_rows(uid, moved))
+
+    def accept_points(self, uid: str, rows: ArrayLike | None = None) -> None:
+        """Accept points that were placed by tracking: those in these rows, or all of the model's.
+
+        Raises
+        ------
+        ModelError
+            If a row is not there.
+        """
+        self._model_row(uid)
+        points = self._store.points(uid)
+        which = (
+            np.arange(len(points.numbers)) if rows is None else checks.rows_within(rows, len(points.numbers))
+        )
+        which = which[points.proposed[which]]
+        with self.edit(counted("Accept", len(which), "point")):
+            accepted = points.take(which)._replace(proposed=np.zeros(len(which), bool))
+            self._put("points", *records.point_rows(uid, accepted))
 
     def delete_points(self, uid: str, rows: ArrayLike) -> None:
         """Delete the points in these rows.
@@ -155,7 +188,7 @@ class ModelEdits(Editing):
             If a row is not there.
         """
         self._model_row(uid)
-        numbers = self._store.points(uid)[0]
+        numbers = self._store.points(uid).numbers
         which = numbers[checks.rows_within(rows, len(numbers))].tolist()
         with self.edit(counted("Delete", len(which), "point")):
             self._delete("points", *((uid, number) for number in which))
@@ -183,3 +216,9 @@ class ModelEdits(Editing):
             checks.positions_inside(model.marker, tomogram, "side marker")
         if model.box_size is not None and model.box_size < 1:
             raise ProjectError(f"model {model.name!r}: the box size must be above 0, got {model.box_size}")
+
+
+def _rows_of(model: Model, numbers: NDArray[np.int64]) -> list[Row]:
+    """The rows of all points of a model, by these numbers."""
+    arrays = records.PointArrays(numbers, model.points, model.levels, model.proposed)
+    return records.point_rows(model.uid, arrays)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,20 @@ from napari_tomopick.models.tomogram import Acquisition, Tomogram
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project.journal import Row
 
-PointArrays = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]  # numbers, positions, levels
+
+class PointArrays(NamedTuple):
+    """The points of a model, by their number in it."""
+
+    numbers: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    levels: NDArray[np.int64]
+    proposed: NDArray[np.bool_]
+
+    def take(self, which: NDArray[Any]) -> PointArrays:
+        """Some of them."""
+        return PointArrays(
+            self.numbers[which], self.positions[which], self.levels[which], self.proposed[which]
+        )
 
 
 class TomogramStatus(StrEnum):
@@ -161,8 +174,9 @@ def model_from(row: Row, points: PointArrays) -> Model:
     model = Model(
         name=name,
         type=kind,
-        points=points[1],
-        levels=points[2],
+        points=points.positions,
+        levels=points.levels,
+        proposed=points.proposed,
         marker=None if mx is None else np.array([mx, my, mz]),
         group=group,
         colour=colour,
@@ -173,25 +187,30 @@ def model_from(row: Row, points: PointArrays) -> Model:
         uid=uid,
     )
     # what is given out is the session's own copy: a view that writes into it must fail, not falsify it
-    for array in (model.points, model.levels, model.marker):
+    for array in (model.points, model.levels, model.proposed, model.marker):
         if array is not None:
             array.flags.writeable = False
     return model
 
 
-def point_rows(uid: str, numbers: NDArray[Any], points: NDArray[Any], levels: NDArray[Any]) -> list[Row]:
+def point_rows(uid: str, points: PointArrays) -> list[Row]:
     """The rows of points of a model."""
-    x, y, z = points.T.tolist()
-    return [(uid, *row) for row in zip(numbers.tolist(), x, y, z, levels.tolist(), strict=True)]
+    x, y, z = points.positions.T.tolist()
+    proposed = points.proposed.astype(int).tolist()
+    return [
+        (uid, *row)
+        for row in zip(points.numbers.tolist(), x, y, z, points.levels.tolist(), proposed, strict=True)
+    ]
 
 
 def points_from(rows: Sequence[Row]) -> PointArrays:
-    """Numbers (in ascending order), positions and levels of rows of points."""
+    """The arrays of rows of points, in ascending order of their numbers."""
     table = np.array([row[1:5] for row in rows], np.float64).reshape(-1, 4)
     numbers = np.array([row[1] for row in rows], np.int64)
     levels = np.array([row[5] for row in rows], np.int64)
     order = np.argsort(numbers, kind="stable")
-    return numbers[order], np.ascontiguousarray(table[order, 1:]), levels[order]
+    proposed = np.array([row[6] for row in rows], bool)
+    return PointArrays(numbers, np.ascontiguousarray(table[:, 1:]), levels, proposed).take(order)
 
 
 def further_columns(table: pd.DataFrame) -> str:

@@ -53,8 +53,11 @@ _VERSION_1 = (
     """CREATE INDEX history_undone ON history (undone)""",
 )
 
+# points that tracking placed and nobody has accepted or touched yet
+_VERSION_2 = ("ALTER TABLE points ADD COLUMN proposed INTEGER NOT NULL DEFAULT 0",)
+
 # MIGRATIONS[i] are the statements that take a file of version i to version i + 1; a new file starts at 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -82,16 +85,19 @@ def migrate(connection: sqlite3.Connection) -> None:
 class Table:
     """A table whose rows are journalled: its columns, the first ``key_length`` of which identify a row.
 
+    ``added`` are the values of its last columns for a row in the history of an older version.
+
     Large tables have a key of two columns, an owner and a whole number, so that many rows are one range.
     """
 
     name: str
     columns: tuple[str, ...]
     key_length: int = 1
+    added: tuple[object, ...] = ()
 
 
-def _table(name: str, columns: str, key_length: int = 1) -> Table:
-    return Table(name, tuple(columns.split()), key_length)
+def _table(name: str, columns: str, key_length: int = 1, added: tuple[object, ...] = ()) -> Table:
+    return Table(name, tuple(columns.split()), key_length, added)
 
 
 TABLES = {
@@ -108,7 +114,7 @@ TABLES = {
             "uid number tomogram name type marker_x marker_y marker_z group_id colour parameters box_size "
             "voxel_size_angstrom",
         ),
-        _table("points", "model number x y z level", key_length=2),
+        _table("points", "model number x y z level proposed", key_length=2, added=(0,)),
         _table("particle_sets", "uid number name colour further_columns voxel_size_angstrom box_size step"),
         _table(
             "particles",

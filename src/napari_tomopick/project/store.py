@@ -94,7 +94,7 @@ class Store:
         return self.connection.execute(query, (owner,)).fetchall()
 
     def points(self, uid: str) -> records.PointArrays:
-        """Numbers, positions and levels of the points of a model."""
+        """The points of a model."""
         if uid not in self._points:
             with database.reading(self.path):
                 self._points[uid] = records.points_from(self._owned("points", uid))
@@ -238,16 +238,12 @@ class Store:
         for uid in {row[0] for row in (*inverse.put, *done.put)}:
             self._models.pop(uid, None)
             if uid in self._points:
-                numbers, points, levels = self._points[uid]
-                keep = ~np.isin(numbers, [row[1] for row in inverse.put if row[0] == uid])
+                old = self._points[uid]
+                keep = ~np.isin(old.numbers, [row[1] for row in inverse.put if row[0] == uid])
                 new = records.points_from([row for row in done.put if row[0] == uid])
-                numbers = np.concatenate([numbers[keep], new[0]])
-                order = np.argsort(numbers, kind="stable")
-                self._points[uid] = (
-                    numbers[order],
-                    np.concatenate([points[keep], new[1]])[order],
-                    np.concatenate([levels[keep], new[2]])[order],
-                )
+                joined = [np.concatenate(pair) for pair in zip(old.take(keep), new, strict=True)]
+                order = np.argsort(joined[0], kind="stable")
+                self._points[uid] = records.PointArrays(*joined).take(order)
 
     def _follow_particles(self, done: Change, inverse: Change) -> None:
         for uid in {row[0] for row in (*inverse.put, *done.put)}:
