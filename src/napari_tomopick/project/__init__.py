@@ -2,7 +2,8 @@
 
 from napari_tomopick.project.records import ParticleSet, Result, TomogramStatus
 from napari_tomopick.project.session import Session
+from napari_tomopick.project.summaries import Count, TomogramSummary
 
 SUFFIX = ".tomopick"
 
-__all__ = ["SUFFIX", "ParticleSet", "Result", "Session", "TomogramStatus"]
+__all__ = ["SUFFIX", "Count", "ParticleSet", "Result", "Session", "TomogramStatus", "TomogramSummary"]

@@ -17,6 +17,7 @@ from napari_tomopick.project.model_edits import ModelEdits
 from napari_tomopick.project.particle_edits import ParticleEdits
 from napari_tomopick.project.records import TomogramStatus
 from napari_tomopick.project.store import Store
+from napari_tomopick.project.summaries import TomogramSummary, summaries
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
@@ -84,6 +85,13 @@ class Session(ModelEdits, ParticleEdits):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def summaries(self) -> tuple[TomogramSummary, ...]:
+        """What a list of all tomograms shows of each, in the order in which they were added.
+
+        No point or particle is loaded for it, so it is quick for hundreds of tomograms.
+        """
+        return summaries(self._store)
 
     def status(self, name: str) -> TomogramStatus:
         """How far the user is with a tomogram."""

@@ -75,6 +75,8 @@ class Store:
         self._models: dict[str, Model] = {}
         self._particles: dict[str, tuple[NDArray[np.int64], Particles]] = {}
         self._counts: dict[str, Counter[str]] = {}
+        self._point_counts: Counter[str] | None = None
+        self._tomograms: dict[Row, Tomogram] = {}
 
     # reading
 
@@ -123,10 +125,20 @@ class Store:
                 self._counts[uid] = Counter(dict(self.connection.execute(query, (uid,)).fetchall()))
         return self._counts[uid]
 
+    def point_counts(self) -> Counter[str]:
+        """How many points each model has."""
+        if self._point_counts is None:
+            query = "SELECT model, count(*) FROM points GROUP BY model"
+            with database.errors_of(self.path):
+                self._point_counts = Counter(dict(self.connection.execute(query).fetchall()))
+        return self._point_counts
+
     def tomogram(self, row: Row) -> Tomogram:
         """The tomogram of a row."""
-        with database.reading(self.path):
-            return records.tomogram_from(row, self.path.parent)
+        if row not in self._tomograms:
+            with database.reading(self.path):
+                self._tomograms[row] = records.tomogram_from(row, self.path.parent)
+        return self._tomograms[row]
 
     def step(self, number: int) -> Step:
         """The step of this number."""
@@ -231,10 +243,14 @@ class Store:
                 if "number" in TABLES[done.table].columns:
                     self._small[done.table] = dict(sorted(rows.items(), key=lambda item: item[1][1]))
             for row in (*inverse.put, *done.put):
+                self._tomograms.pop(row, None)
                 self._models.pop(str(row[0]), None)
                 self._particles.pop(str(row[0]), None)
 
     def _follow_points(self, done: Change, inverse: Change) -> None:
+        if self._point_counts is not None:
+            self._point_counts.subtract(row[0] for row in inverse.put)
+            self._point_counts.update(row[0] for row in done.put)
         for uid in {row[0] for row in (*inverse.put, *done.put)}:
             self._models.pop(uid, None)
             if uid in self._points:
