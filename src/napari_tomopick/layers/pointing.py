@@ -1,4 +1,4 @@
-"""Where the mouse is in the tomogram, whichever picture it is over: the slice viewer, a linked view, a montage."""
+"""Where the mouse is in the tomogram, whichever picture it is over: slice viewer, linked view, montage."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ class Spot:
 
 
 class Pane(Protocol):
-    """A picture of the tomogram that a hand can work on. Places in it are in pixels from its top left corner."""
+    """A picture of the tomogram that a hand can work on.
+
+    Places in it are in pixels from its top left corner.
+    """
 
     def spot(self, at: Pixel) -> Spot | None:
         """What is shown at a pixel; None beside the tomogram, and in 3D."""
