@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from napari.qt.threading import create_worker
 from psygnal import SignalInstance
-from qtpy.QtCore import QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -27,6 +27,8 @@ from napari_tomopick.widgets.texts import Report
 T = TypeVar("T", bound="Dock")
 
 WIDTH = 345
+# of the window's width and height, for a dock that floats over it
+FLOATING_PART = 0.85
 MARGIN = 8
 # napari shows no more than the beginning of an error; a dock says all of it
 TROUBLE_STYLE = "background: #6e2630; color: white; padding: 3px;"
@@ -47,6 +49,8 @@ class Dock(QWidget):
     """A dock on a viewer's workspace; it shows, and reports what the user meant.
 
     Its widgets stand in ``column``, which scrolls, and in ``above`` and ``below`` it, always in sight.
+    ``place`` is where it opens: as a tab at the right of the window, below the slices, or as a window of its
+    own, for what needs room; from there the user may drag it anywhere.
 
     Parameters
     ----------
@@ -56,6 +60,7 @@ class Dock(QWidget):
     """
 
     refreshed = Signal()
+    place: Literal["right", "bottom", "window"] = "right"
 
     def __init__(self, viewer: Any, name: str) -> None:
         super().__init__()
@@ -126,13 +131,25 @@ class Dock(QWidget):
             self._frame = frame
             frame.visibilityChanged.connect(self._catch_up)
             # only once napari has put it there
-            QTimer.singleShot(0, self._join_the_others)
+            QTimer.singleShot(0, self._take_place)
 
-    def _join_the_others(self) -> None:
-        """Stand as a tab among the docks that are open, where napari stacks what its menu opens."""
+    def _take_place(self) -> None:
         window, frame = self.window(), _frame(self)
-        if not isinstance(window, QMainWindow) or frame is None:
+        if not isinstance(window, QMainWindow) or frame is None or frame.isFloating():
             return
+        if self.place == "right":
+            self._join_the_others(window, frame)
+        elif self.place == "bottom":
+            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
+        else:
+            around = window.geometry()
+            frame.setFloating(True)
+            size = around.size() * FLOATING_PART
+            frame.resize(size)
+            frame.move(around.center() - QPoint(size.width() // 2, size.height() // 2))
+
+    def _join_the_others(self, window: QMainWindow, frame: QDockWidget) -> None:
+        """Stand as a tab among the docks that are open, where napari stacks what its menu opens."""
         for other in window.findChildren(Dock):
             beside = _frame(other)
             if (

@@ -24,10 +24,11 @@ DOCKS = {"Tomograms": TomogramsDock, "Picking": PickingDock, "Steps": StepsDock,
 
 
 def add_docks(viewer: napari.viewer.Viewer) -> dict[str, QDockWidget]:
-    """Add all docks at the right as tabs, the first in front."""
+    """Add the docks that stand at the right, as tabs, the first in front; the others open when asked for."""
     docks = {
         name: viewer.window.add_dock_widget(dock(viewer), name=name, area="right", tabify=True)
         for name, dock in DOCKS.items()
+        if dock.place == "right"
     }
     _bring_to_front(docks["Tomograms"])
     return docks
