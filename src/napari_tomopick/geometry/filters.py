@@ -1,4 +1,4 @@
-"""What is done to the grey values of one box: downsampling and normalisation."""
+"""What is done to the grey values of a box or a picture: downsampling, normalisation, low-pass."""
 
 from __future__ import annotations
 
@@ -98,3 +98,64 @@ def normalise(
     if not deviation > 1e-6 * abs(mean):
         raise ValueError("the box holds only one grey value, which has no standard deviation to divide by")
     return ((box - mean) / deviation).astype(np.float32)
+
+
+def low_pass(picture: NDArray[np.float32], cutoff: float) -> NDArray[np.float32]:
+    """Low-pass filter a picture with a Gaussian, which leaves no rings around what is sharp.
+
+    The picture goes on as its mirror image beyond its edges. What is not finite stays as it is, and is taken
+    for the mean by its neighbours.
+
+    Parameters
+    ----------
+    picture : array, shape (h, w), float32
+    cutoff : float
+        Frequency in cycles per pixel at which half of the amplitude is left: voxel size / resolution.
+
+    Returns
+    -------
+    array, shape (h, w), float32
+
+    Raises
+    ------
+    ValueError
+        If the cutoff is not positive.
+    """
+    from scipy import fft
+
+    reach = low_pass_reach(cutoff)
+    finite = np.isfinite(picture)
+    whole = bool(finite.all())
+    known = picture if whole else np.where(finite, picture, _mean(picture[finite]))
+    # a mirrored margin keeps one edge from reaching round to the other
+    sizes = [fft.next_fast_len(n + 2 * reach, real=True) for n in picture.shape]
+    margins = [(reach, size - n - reach) for size, n in zip(sizes, picture.shape, strict=True)]
+    spectrum = fft.rfft2(np.pad(known, margins, mode="symmetric"), workers=2)
+    spectrum *= _half_at(cutoff, fft.fftfreq(sizes[0]))[:, None]
+    spectrum *= _half_at(cutoff, fft.rfftfreq(sizes[1]))
+    padded = fft.irfft2(spectrum, s=sizes, workers=2, overwrite_x=True)
+    found = np.asarray(padded[reach : reach + len(picture), reach : reach + picture.shape[1]])
+    return found if whole else np.where(finite, found, picture)
+
+
+def low_pass_reach(cutoff: float) -> int:
+    """Pixels from which `low_pass` takes something into account.
+
+    Raises
+    ------
+    ValueError
+        If the cutoff is not positive.
+    """
+    if not (np.isfinite(cutoff) and cutoff > 0):
+        raise ValueError(f"the cutoff of a low-pass filter must be a positive frequency, got {cutoff}")
+    # four standard deviations of the Gaussian in real space
+    return int(np.ceil(4 * np.sqrt(np.log(2) / 2) / (np.pi * cutoff)))
+
+
+def _half_at(cutoff: float, frequencies: NDArray[np.float64]) -> NDArray[np.float32]:
+    # amplitudes below 1e-17 are not to become slow denormal numbers
+    return np.exp2(np.maximum(-((frequencies / cutoff) ** 2), -56.0)).astype(np.float32)
+
+
+def _mean(values: NDArray[np.float32]) -> np.float32:
+    return values.mean() if len(values) else np.float32(0)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from napari.layers import Image
 
-from napari_tomopick.errors import FileFormatError
+from napari_tomopick.errors import Cancelled, FileFormatError
 from napari_tomopick.io.volumes import open_volume
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.display import CLIP_PERCENT, Display, Limits, percentile_limits
 from napari_tomopick.models.tomogram import Tomogram
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Depiction = Literal["plane", "volume"]
+
+GREY, INVERTED = "gray", "gray_r"
 
 # napari uploads a 3D volume as one texture, and a 1024-cubed one aborts the process on common cards
 MAX_3D_AXIS = 512
@@ -40,14 +43,16 @@ class LoadedTomogram:
 
     tomogram: Tomogram
     data: Any
-    contrast_limits: tuple[float, float]
+    contrast_limits: Limits
 
 
-def load_tomogram(tomogram: Tomogram) -> LoadedTomogram:
+def load_tomogram(tomogram: Tomogram, stopped: Callable[[], bool] = lambda: False) -> LoadedTomogram:
     """Open a tomogram's file and read the few slices that tell its contrast. Slow on a network drive.
 
     Raises
     ------
+    Cancelled
+        As soon as it is ``stopped``, which is asked before each slice.
     FileFormatError
         If the file is gone, is damaged, or no longer has the shape the project knows.
     """
@@ -60,20 +65,28 @@ def load_tomogram(tomogram: Tomogram) -> LoadedTomogram:
             f"'{tomogram.name}' with {tuple(tomogram.shape)}. Put the original file back, or import this one "
             "under another name."
         )
-    return LoadedTomogram(tomogram, data, contrast_limits(data))
+    return LoadedTomogram(tomogram, data, contrast_limits(data, stopped))
 
 
-def contrast_limits(data: Any) -> tuple[float, float]:
-    """The 0.5 and 99.5 percentiles of five slices about the middle, without NaN and infinite values."""
+def contrast_limits(
+    data: Any, stopped: Callable[[], bool] = lambda: False, *, clip_percent: float = CLIP_PERCENT
+) -> Limits:
+    """The percentiles of five slices about the middle that clip this share of the voxels at either end.
+
+    Raises
+    ------
+    Cancelled
+        As soon as it is ``stopped``, which is asked before each slice.
+    """
     middle = data.shape[0] // 2
     spread = max(1, data.shape[0] // 20)
     slices = sorted({int(np.clip(middle + k * spread, 0, data.shape[0] - 1)) for k in range(-2, 3)})
-    values = np.concatenate([np.asarray(data[z, ::2, ::2], np.float32).ravel() for z in slices])
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    values = []
+    for z in slices:
+        if stopped():
+            raise Cancelled("The tomogram is not opened.")
+        values.append(np.asarray(data[z, ::2, ::2], np.float32).ravel())
+    return percentile_limits(np.concatenate(values), clip_percent)
 
 
 def binning_for_3d(shape: tuple[int, ...]) -> int:
@@ -103,7 +116,7 @@ def binned_copy(data: Any, factor: int) -> NDArray[np.float32]:
 
 
 class TomogramImage:
-    """One Image layer whose data is the file in 2D and the binned copy in 3D.
+    """One Image layer whose data is the file in 2D, filtered slice by slice, and the binned copy in 3D.
 
     A user who toggles its eye in 3D can therefore never send the whole file to the graphics card.
 
@@ -112,13 +125,20 @@ class TomogramImage:
     viewer : ViewerModel
     run : callable
         ``run(function, done)`` calls ``function`` off the GUI thread and ``done`` with its result.
+    display : Display
+        How slices are shown.
     """
 
     def __init__(
-        self, viewer: ViewerModel, run: Callable[[Callable[[], Any], Callable[[Any], None]], None]
+        self,
+        viewer: ViewerModel,
+        run: Callable[[Callable[[], Any], Callable[[Any], None]], None],
+        display: Display,
     ) -> None:
         self._viewer = viewer
         self._run = run
+        self._display = display
+        self._setting_contrast = False
         self.loaded: LoadedTomogram | None = None
         self.layer: Image | None = None
         self.depiction: Depiction = "plane"
@@ -129,26 +149,36 @@ class TomogramImage:
         self._point = self._clipped = np.zeros(3)
         compat.hold_range(viewer, lambda: None if self.loaded is None else self.loaded.data.shape)
         compat.on_ndisplay(viewer, self._before_ndisplay, self._after_ndisplay)
+        display.shown_slice = self._shown_slice
+        display.filtering_changed.connect(self._on_filtering)
+        display.grey_changed.connect(self._show_contrast)
 
     def show(self, loaded: LoadedTomogram) -> None:
         """Show a tomogram in place of the one shown so far, at its middle slices."""
         self.clear()
         self.loaded = loaded
         self._factor = binning_for_3d(loaded.data.shape)
-        low, high = loaded.contrast_limits
+        self._display.show(
+            loaded.data,
+            loaded.tomogram.voxel_size_angstrom,
+            lambda clip: contrast_limits(loaded.data, clip_percent=clip),
+            loaded.contrast_limits,
+        )
         flat = compat.is_3d(self._viewer)
         self.layer = Image(
-            self._stand_in() if flat else loaded.data,
+            self._stand_in() if flat else self._display.slices,
             name=loaded.tomogram.name,
-            contrast_limits=(low, high),
-            colormap="gray",
+            contrast_limits=self._display.file_limits if flat else self._display.limits,
+            colormap=INVERTED if self._display.inverted else GREY,
             projection_mode="none",  # the slab of `compat.set_slab` is for points only
             depiction=self.depiction,
             # in most tomograms what is dense is dark
             rendering="mip" if loaded.tomogram.particles_are_dark is False else "minip",
             axis_labels=("z", "y", "x"),
         )
-        self.layer.contrast_limits_range = (low - (high - low), high + (high - low))
+        self._show_contrast()
+        self.layer.events.contrast_limits.connect(self._on_layer_contrast)
+        self.layer.events.colormap.connect(self._on_layer_colormap)
         compat.protect(self.layer)
         self._viewer.layers.insert(0, self.layer)
         compat.unmirror(self._viewer)
@@ -168,7 +198,53 @@ class TomogramImage:
         """Take the tomogram off the screen and let its file go."""
         if self.layer is not None and self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
-        self.loaded = self.layer = self._small = None
+        loaded, self.loaded, self.layer, self._small = self.loaded, None, None, None
+        if loaded is not None:
+            self._display.clear()
+
+    def _shown_slice(self) -> tuple[int, int]:
+        """The (axis, number) of the slice on the screen; the middle one where there is none."""
+        assert self.loaded is not None
+        shape = self.loaded.data.shape
+        if compat.is_3d(self._viewer):
+            return 0, (shape[0] - 1) // 2
+        axis = compat.sliced_axis(self._viewer)
+        return axis, int(np.clip(compat.slice_index(self._viewer), 0, shape[axis] - 1))
+
+    def _on_filtering(self) -> None:
+        if self.layer is not None and not compat.is_3d(self._viewer):
+            self.layer.data = self._display.slices
+
+    def _show_contrast(self) -> None:
+        """Draw with the contrast of the display, unless it is the layer's own already."""
+        if self.layer is None or self._setting_contrast:
+            return
+        flat = compat.is_3d(self._viewer)
+        low, high = self._display.file_limits if flat else self._display.limits
+        self._setting_contrast = True
+        try:
+            # the sliders reach as far again on either side
+            self.layer.contrast_limits_range = (low - (high - low), high + (high - low))
+            self.layer.contrast_limits = (low, high)
+            if (self.layer.colormap.name == INVERTED) != self._display.inverted:
+                self.layer.colormap = INVERTED if self._display.inverted else GREY
+        finally:
+            self._setting_contrast = False
+
+    def _on_layer_contrast(self) -> None:
+        """Take what a user does to napari's own contrast sliders as meant for the display."""
+        if self.layer is None or self._setting_contrast:
+            return
+        self._setting_contrast = True
+        try:
+            flat = compat.is_3d(self._viewer)
+            (self._display.set_file_limits if flat else self._display.set_limits)(*self.layer.contrast_limits)
+        finally:
+            self._setting_contrast = False
+
+    def _on_layer_colormap(self) -> None:
+        if self.layer is not None and not self._setting_contrast:
+            self._display.set_inverted(self.layer.colormap.name == INVERTED)
 
     def _stand_in(self) -> NDArray[np.float32]:
         """What 3D shows until the binned copy is there: nothing, at the right size."""
@@ -195,6 +271,7 @@ class TomogramImage:
             # bigger before smaller: napari clips the shown position to the extent of the layers
             self._place(self._factor)
             self.layer.data = self._stand_in() if self._small is None else self._small
+            self._show_contrast()
             self.layer.plane.normal = tuple(np.eye(3)[self._order[0]])
             self.layer.plane.position = tuple((point + 0.5) / self._factor - 0.5)
         self._viewer.dims.order = (0, 1, 2)
@@ -205,8 +282,9 @@ class TomogramImage:
             self._show_small()
             return
         if self.layer is not None and self.loaded is not None:
-            self.layer.data = self.loaded.data
+            self.layer.data = self._display.slices
             self._place(1)
+            self._show_contrast()
         self._viewer.dims.order = self._order
         self._viewer.dims.set_point(range(len(self._point)), self._point)
 

@@ -13,6 +13,7 @@ from psygnal import Signal, SignalInstance
 
 from napari_tomopick.errors import ProjectError, TomopickError
 from napari_tomopick.layers import compat, gestures, keys
+from napari_tomopick.layers.display import Display
 from napari_tomopick.layers.picking import Picking
 from napari_tomopick.layers.review import Review
 from napari_tomopick.layers.tomogram_image import Depiction, LoadedTomogram, TomogramImage, load_tomogram
@@ -93,7 +94,8 @@ class Workspace:
         self.trouble = ""
         # the files that could not be imported last
         self.refused: list[Path] = []
-        self.image = TomogramImage(viewer, self.run_in_background)
+        self.display = Display()
+        self.image = TomogramImage(viewer, self.run_in_background, self.display)
         self.picking = Picking(self)
         self.review = Review(self)
         self._keys = keys.actions(self)
