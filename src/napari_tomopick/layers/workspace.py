@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from napari_tomopick.layers.display import Display
 from napari_tomopick.layers.picking import Picking
 from napari_tomopick.layers.review import Review
 from napari_tomopick.layers.tomogram_image import Depiction, LoadedTomogram, TomogramImage, load_tomogram
+from napari_tomopick.layers.tomograms import Tomograms
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.project import Session
 
@@ -89,13 +91,17 @@ class Workspace:
         self.viewer = viewer
         self.run: Runner = run_at_once
         self.session: Session | None = None
+        self._shown = ""
         self.loading = ""
+        # stops the reading of the tomogram being opened
+        self._stop = threading.Event()
         # what went wrong with what the user did last
         self.trouble = ""
         # the files that could not be imported last
         self.refused: list[Path] = []
         self.display = Display()
         self.image = TomogramImage(viewer, self.run_in_background, self.display)
+        self.tomograms = Tomograms(self)
         self.picking = Picking(self)
         self.review = Review(self)
         self._keys = keys.actions(self)
@@ -185,30 +191,45 @@ class Workspace:
 
     @property
     def tomogram(self) -> Tomogram | None:
-        """The shown tomogram."""
-        return self.image.loaded.tomogram if self.image.loaded is not None else None
+        """The shown tomogram, as the project knows it now."""
+        return self.open_session.tomogram(self._shown) if self._shown else None
 
     @property
     def tomogram_name(self) -> str:
         """The name of the shown tomogram; "" if there is none."""
-        return self.tomogram.name if self.tomogram is not None else ""
+        return self._shown
 
     def open_tomogram(self, name: str) -> None:
-        """Open a tomogram of the project in the background and show it; gives up one still being opened."""
+        """Open a tomogram of the project in the background and show it; gives up one still being opened.
+
+        Until it is there, and if it cannot be read, the tomogram shown so far stays.
+        """
         tomogram = self.open_session.tomogram(name)
+        self._stop.set()
+        stop = self._stop = threading.Event()
         self._set_loading(name)
 
         def done(loaded: LoadedTomogram) -> None:
-            if self.loading == name:
+            # a late one goes, and its file with it
+            if not stop.is_set():
                 self._set_loading("")
                 self._show(loaded)
 
         def failed(error: Exception) -> None:
-            if self.loading == name:
+            if not stop.is_set():
                 self._set_loading("")
                 self._report(error)
 
-        self.run(lambda: load_tomogram(tomogram), done, failed)
+        self.run(lambda: load_tomogram(tomogram, stop.is_set), done, failed)
+
+    def cancel_opening(self) -> None:
+        """Give up the tomogram being opened; what is shown stays."""
+        self._stop.set()
+        self._set_loading("")
+
+    def open_neighbour(self, step: int) -> None:
+        """Open the next tomogram (``step`` 1) or the previous one (-1), as they are listed."""
+        self.tomograms.open_neighbour(step)
 
     def open_first(self) -> None:
         """Show the project's first tomogram, if there is one and none is shown or being opened."""
@@ -218,9 +239,10 @@ class Workspace:
 
     def close_tomogram(self) -> None:
         """Show no tomogram."""
-        self._set_loading("")
-        if self.tomogram is None:
+        self.cancel_opening()
+        if not self._shown:
             return
+        self._shown = ""
         self.image.clear()
         for layer in self._own_layers():
             if layer in self.viewer.layers:
@@ -256,6 +278,7 @@ class Workspace:
 
     def _show(self, loaded: LoadedTomogram) -> None:
         self.image.show(loaded)
+        self._shown = loaded.tomogram.name
         assert self.image.layer is not None
         keys.bind(self.image.layer, self._keys)
         for layer in self._own_layers():
@@ -335,11 +358,28 @@ class Workspace:
             self.review.reload()
 
     def _on_tomograms_changed(self) -> None:
-        if self.tomogram is not None and all(
-            t.name != self.tomogram.name for t in self.open_session.tomograms()
-        ):
-            self.close_tomogram()
+        known = {tomogram.name: tomogram for tomogram in self.open_session.tomograms()}
+        if self.loading and self.loading not in known:
+            self.cancel_opening()
+        loaded = self.image.loaded
+        if self._shown and loaded is not None:
+            file = (loaded.tomogram.path, loaded.tomogram.shape)
+            same = [tomogram.name for tomogram in known.values() if (tomogram.path, tomogram.shape) == file]
+            if self._shown in known and self._shown not in same:
+                self.open_tomogram(self._shown)  # it lies in another file now
+            elif self._shown not in known and same:
+                self._take_name(same[0])
+            elif self._shown not in known:
+                self.close_tomogram()
         self.tomograms_changed.emit()
+
+    def _take_name(self, name: str) -> None:
+        """Follow the renaming of the shown tomogram."""
+        self._shown = name
+        assert self.image.layer is not None
+        self.image.layer.name = name
+        self._redraw()
+        self.tomogram_changed.emit()
 
 
 # a workspace lives as long as its viewer, whose callbacks hold it

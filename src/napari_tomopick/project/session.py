@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.project import checks, database, records
 from napari_tomopick.project.model_edits import ModelEdits
 from napari_tomopick.project.particle_edits import ParticleEdits
-from napari_tomopick.project.records import TomogramStatus
+from napari_tomopick.project.records import ParticleSet, TomogramStatus
 from napari_tomopick.project.store import Store
 from napari_tomopick.project.summaries import TomogramSummary, summaries
 
@@ -126,44 +127,56 @@ class Session(ModelEdits, ParticleEdits):
             self._put("tomograms", records.tomogram_row(tomogram, self.path.parent, number, status, made_by))
 
     def replace_tomogram(self, tomogram: Tomogram) -> None:
-        """Tell other facts about the tomogram of this name: another file, voxel size, acquisition.
+        """Tell other facts about the tomogram of this name; see `replace_tomograms`."""
+        self.replace_tomograms([tomogram])
 
-        Positions stay what they are in voxels. Where the voxel size is corrected, models and particle sets of
-        this tomogram follow.
+    def replace_tomograms(self, tomograms: Sequence[Tomogram]) -> None:
+        """Tell other facts about the tomograms of these names: another file, voxel size, acquisition.
+
+        Positions stay what they are in voxels. Where a voxel size is corrected, models and particle sets of
+        the tomogram follow.
 
         Raises
         ------
         ProjectError
-            If there is none of this name, or a particle set also lies in tomograms of the old voxel size.
+            If there is none of a name, or a particle set also lies in tomograms that keep the old voxel size.
         ModelError
-            If points of its models would lie outside.
+            If points of a model would lie outside.
         """
-        row = self._tomogram_row(tomogram.name)
-        checks.check_tomogram(tomogram)
-        size = float(tomogram.voxel_size_angstrom)
-        models = self.models(tomogram.name)
-        for model in models:
-            checks.positions_inside(model.points, tomogram, f"model {model.name!r}: point")
-            if model.marker is not None:
-                checks.positions_inside(model.marker, tomogram, f"model {model.name!r}: side marker")
-        sets = self.particle_sets(tomogram.name) if size != row[6] else ()
-        for item in sets:
-            others = [name for name in item.tomograms if name != tomogram.name]
-            wrong = [
-                n for n in others if not checks.same_voxel_size(self.tomogram(n).voxel_size_angstrom, size)
-            ]
-            if wrong:
-                raise ProjectError(
-                    f"tomogram {tomogram.name!r} cannot take a voxel size of {size:g} Å: particle set "
-                    f"{item.name!r} also lies in {wrong[0]!r}, which keeps another. Split the set first"
-                )
-        with self.edit(f"Change tomogram {tomogram.name!r}"):
-            self._put("tomograms", records.tomogram_row(tomogram, self.path.parent, row[1], *row[14:]))
-            if size != row[6]:
-                model_rows = [self._model_row(model.uid) for model in models]
+        wanted = {tomogram.name: tomogram for tomogram in tomograms}
+        for tomogram in tomograms:
+            self._tomogram_row(tomogram.name)
+            checks.check_tomogram(tomogram)
+            for model in self.models(tomogram.name):
+                checks.positions_inside(model.points, tomogram, f"model {model.name!r}: point")
+                if model.marker is not None:
+                    checks.positions_inside(model.marker, tomogram, f"model {model.name!r}: side marker")
+        label = f"Change tomogram {tomograms[0].name!r}" if len(tomograms) == 1 else "Change tomograms"
+        with self.edit(label):
+            for tomogram in tomograms:
+                row, size = self._tomogram_row(tomogram.name), float(tomogram.voxel_size_angstrom)
+                self._put("tomograms", records.tomogram_row(tomogram, self.path.parent, row[1], *row[14:]))
+                if size == row[6]:
+                    continue
+                model_rows = [self._model_row(model.uid) for model in self.models(tomogram.name)]
                 self._put("models", *((*r[:12], size) for r in model_rows))
+                sets = self.particle_sets(tomogram.name)
+                for item in sets:
+                    self._check_one_voxel_size(item, tomogram, wanted)
                 set_rows = [self._set_row(item.uid) for item in sets]
                 self._put("particle_sets", *((*r[:5], size, *r[6:]) for r in set_rows))
+
+    def _check_one_voxel_size(
+        self, item: ParticleSet, tomogram: Tomogram, wanted: Mapping[str, Tomogram]
+    ) -> None:
+        size = tomogram.voxel_size_angstrom
+        for name in item.tomograms:
+            other = wanted.get(name) or self.tomogram(name)
+            if not checks.same_voxel_size(other.voxel_size_angstrom, size):
+                raise ProjectError(
+                    f"tomogram {tomogram.name!r} cannot take a voxel size of {size:g} Å: particle set "
+                    f"{item.name!r} also lies in {name!r}, which keeps another. Change both, or split the set"
+                )
 
     def rename_tomogram(self, name: str, new_name: str) -> None:
         """Give a tomogram another name; models, particles and binned copies of it follow.
