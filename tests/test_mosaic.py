@@ -34,6 +34,7 @@ def mosaics(draw):
         draw(st.integers(1, 6)),
         Region(draw(number), draw(number), draw(st.integers(1, 700)), draw(st.integers(1, 700))),
         draw(st.integers(0, 12)),
+        draw(st.integers(1, 5)),
     )
     return found.turned_to(draw(st.integers(0, found.pages - 1)))
 
@@ -116,6 +117,18 @@ def test_the_nearest_slice(mosaic, number):
 
 def test_of_two_as_near_the_lower(mosaic):
     assert (mosaic.nearest(5.5), mosaic.nearest(8.5), mosaic.nearest(6)) == (4, 7, 7)
+
+
+def test_slices_too_large_for_the_memory_begin_with_a_whole_pixel(mosaic):
+    coarse = replace(mosaic, spacing=4)
+    assert coarse.tile_size == (3, 2)
+    assert [coarse.corner(number) for number in coarse.shown] == [(0, 8), (12, 8), (0, 0), (12, 0)]
+    coarse = replace(mosaic, spacing=3)
+    assert [coarse.corner(number) for number in coarse.shown] == [(0, 9), (12, 9), (0, 0), (12, 0)]
+    assert coarse.size == (24, 15)
+    assert coarse.position((12.25, 9)).tolist() == [100.25, 50, 7]
+    assert coarse.slice_at((21.49, 9)) == 7
+    assert coarse.slice_at((21.5, 9)) is None
 
 
 def test_what_cannot_be_is_told(mosaic):

@@ -86,7 +86,9 @@ class Mosaic:
     region : Region
         What of each slice is shown.
     gap : int
-        Voxels between slices.
+        Voxels between slices, or a few more, so that each begins with a whole pixel.
+    spacing : int
+        Voxels along a pixel of the picture, where slices are too large to be kept in full.
     page : int
         The one that is shown, from 0.
 
@@ -104,14 +106,16 @@ class Mosaic:
     columns: int
     region: Region
     gap: int = 0
+    spacing: int = 1
     page: int = 0
 
     def __post_init__(self) -> None:
         if self.axis not in ("x", "y", "z"):
             raise ParameterError(f"slices lie across x, y or z, got {self.axis!r}")
-        for name, least in (("first", 0), ("step", 1), ("rows", 1), ("columns", 1), ("gap", 0), ("page", 0)):
-            if getattr(self, name) < least:
-                raise ParameterError(f"{name} of a montage is at least {least}, got {getattr(self, name)}")
+        least = {"first": 0, "step": 1, "rows": 1, "columns": 1, "gap": 0, "spacing": 1, "page": 0}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise ParameterError(f"{name} of a montage is at least {value}, got {getattr(self, name)}")
         if self.last < self.first:
             raise ParameterError(
                 f"the last slice of a montage cannot come before its first: got {self.first} to {self.last}"
@@ -169,12 +173,26 @@ class Mosaic:
     # places
 
     @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of a slice in pixels of the picture; the last ones may reach beyond the region."""
+        return -(-self.region.width // self.spacing), -(-self.region.height // self.spacing)
+
+    @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the picture in voxels."""
+        """Width and height of the picture in voxels: whole pixels."""
+        (across, up), (width, height) = self._pitch, self.tile_size
         return (
-            self.columns * (self.region.width + self.gap) - self.gap,
-            self.rows * (self.region.height + self.gap) - self.gap,
+            (self.columns - 1) * across + width * self.spacing,
+            (self.rows - 1) * up + height * self.spacing,
         )
+
+    @property
+    def _pitch(self) -> tuple[int, int]:
+        """Voxels from a slice to the next beside it, and below it."""
+        width, height = (
+            -(-(n + self.gap) // self.spacing) * self.spacing for n in (self.region.width, self.region.height)
+        )
+        return width, height
 
     def tile(self, number: int) -> tuple[int, int]:
         """Row and column, from the top left, of a slice on the shown page.
@@ -192,18 +210,16 @@ class Mosaic:
     def corner(self, number: int) -> tuple[int, int]:
         """Place of the lowest left voxel of a slice on the shown page; errors as for `tile`."""
         row, column = self.tile(number)
-        return (
-            column * (self.region.width + self.gap),
-            (self.rows - 1 - row) * (self.region.height + self.gap),
-        )
+        across, up = self._pitch
+        return column * across, (self.rows - 1 - row) * up
 
     def slice_at(self, place: Place) -> int | None:
         """The slice at a place; None in a gap, beside the picture, and where a page has no more slices."""
         if not np.isfinite(place).all():
             return None
         # a voxel reaches half a voxel from its centre
-        column, right = divmod(place[0] + 0.5, self.region.width + self.gap)
-        row_up, up = divmod(place[1] + 0.5, self.region.height + self.gap)
+        column, right = divmod(place[0] + 0.5, self._pitch[0])
+        row_up, up = divmod(place[1] + 0.5, self._pitch[1])
         row = self.rows - 1 - int(row_up)
         if not (0 <= row < self.rows and 0 <= column < self.columns):
             return None
