@@ -174,9 +174,9 @@ class Display:
         self._voxel_size = 1.0
         self._slices: Any = None
         self._find_limits: Callable[[float], Limits] = lambda _: (0.0, 1.0)
-        # of the file's own grey values; and what the filter makes of them, which narrows them around the mean
+        # of the file's own grey values; and what filters make of those: (middle, narrowing)
         self._limits: Limits = (0.0, 1.0)
-        self._middle, self._narrowing = 0.0, 1.0
+        self._narrowed: dict[Filtering, tuple[float, float]] = {}
 
     # the tomogram
 
@@ -196,15 +196,16 @@ class Display:
         """
         self._data, self._voxel_size, self._find_limits = data, voxel_size_angstrom, find_limits
         self._limits = limits if self.clip_percent == CLIP_PERCENT else find_limits(self.clip_percent)
-        self._slices = self._filtered_slices()
+        self._slices = self._filtered(self.filtering)
         # it is opened at its middle slice
-        self._follow(0, (data.shape[0] - 1) // 2)
+        self._narrowed = {self.filtering: self._measure(self._slices, 0, (data.shape[0] - 1) // 2)}
         self.filtering_changed.emit()
         self.grey_changed.emit()
 
     def clear(self) -> None:
         """Let go of the tomogram."""
         self._data = self._slices = None
+        self._narrowed = {}
         self._find_limits = lambda _: (0.0, 1.0)
         self.filtering_changed.emit()
 
@@ -213,8 +214,8 @@ class Display:
         """The tomogram as slices are to show it: the file's own data if nothing is done to them."""
         return self._slices
 
-    def _filtered_slices(self) -> Any:
-        return Slices(self._data, self._voxel_size, self.filtering) if self.filtering else self._data
+    def _filtered(self, filtering: Filtering) -> Any:
+        return Slices(self._data, self._voxel_size, filtering) if filtering else self._data
 
     # filtering
 
@@ -259,21 +260,21 @@ class Display:
             return
         self.filtering = filtering
         if self._data is not None:
-            self._slices = self._filtered_slices()
-            self._follow(*self.shown_slice())
+            self._slices = self._filtered(filtering)
+            self._narrowed = {filtering: self._measure(self._slices, *self.shown_slice())}
         self.filtering_changed.emit()
         self.grey_changed.emit()
 
-    def _follow(self, axis: int, number: int) -> None:
-        """Let the contrast follow what the filter makes of a slice.
+    def _measure(self, filtered: Any, axis: int, number: int) -> tuple[float, float]:
+        """What a filter makes of the grey values of a slice: their mean, and how much narrower they spread.
 
-        A mean and a low-pass leave the average as it is, and narrow the spread about it.
+        A mean over slices and a low-pass leave the mean as it is.
         """
-        self._middle, self._narrowing = 0.0, 1.0
-        if self.filtering:
-            before, after = (_spread(_slice_of(data, axis, number)) for data in (self._data, self._slices))
+        if filtered is not self._data:
+            before, after = (_spread(_slice_of(data, axis, number)) for data in (self._data, filtered))
             if before is not None and after is not None and before[1] > 0 and after[1] > 0:
-                self._middle, self._narrowing = before[0], after[1] / before[1]
+                return before[0], after[1] / before[1]
+        return 0.0, 1.0
 
     # contrast
 
@@ -285,12 +286,22 @@ class Display:
     @property
     def limits(self) -> Limits:
         """The grey values of what is shown in slices that are black and white (or white and black)."""
-        low, high = (self._middle + self._narrowing * (value - self._middle) for value in self._limits)
+        return self._limits_of(self.filtering)
+
+    def _limits_of(self, filtering: Filtering) -> Limits:
+        if self._data is None:
+            return self._limits
+        if filtering not in self._narrowed:
+            filtered, place = self._filtered(filtering), self.shown_slice()
+            self._narrowed[filtering] = self._measure(filtered, *place)
+        middle, narrowing = self._narrowed[filtering]
+        low, high = (middle + narrowing * (value - middle) for value in self._limits)
         return low, high
 
     def set_limits(self, low: float, high: float) -> None:
         """Choose what is black and what is white in slices, until another tomogram is opened."""
-        self.set_file_limits(*(self._middle + (v - self._middle) / self._narrowing for v in (low, high)))
+        middle, narrowing = self._narrowed.get(self.filtering, (0.0, 1.0))
+        self.set_file_limits(*(middle + (value - middle) / narrowing for value in (low, high)))
 
     def set_file_limits(self, low: float, high: float) -> None:
         """Choose what is black and what is white among the file's own grey values."""
@@ -361,9 +372,18 @@ class Display:
         """What is seen in a plane, ``(height, width)`` float32, NaN outside; see `Sampler.section`."""
         return self.sampler().section(plane, width, height, spacing=spacing)
 
-    def grey(self, picture: NDArray[Any]) -> NDArray[np.uint8]:
-        """The picture as slices are shown: 0 is black, 255 white; black where it is not finite."""
-        low, high = self.limits
+    def grey(self, picture: NDArray[Any], thickness: int | None = None) -> NDArray[np.uint8]:
+        """The picture as slices are shown: 0 is black, 255 white; black where there is nothing (NaN).
+
+        Parameters
+        ----------
+        picture : array
+            Of a `section`, or of a `sampler` of this thickness.
+        thickness : int, optional
+            Slices averaged, if not those of the display: a mean over more has less contrast.
+        """
+        filtering = self.filtering if thickness is None else replace(self.filtering, thickness=thickness)
+        low, high = self._limits_of(filtering)
         scaled = np.asarray(picture, np.float32) - np.float32(low)
         scaled *= np.float32(255 / (high - low))
         np.clip(scaled, 0, 255, out=scaled)
