@@ -1,0 +1,369 @@
+"""The montage of the shown tomogram: slices side by side in one picture, one of which is active."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal, SignalInstance
+
+from napari_tomopick.errors import ParameterError
+from napari_tomopick.geometry.mosaic import Mosaic, Region, full_scene, layout, whole_slice
+from napari_tomopick.geometry.planes import Axis
+from napari_tomopick.layers import compat
+from napari_tomopick.layers.montage_tiles import Tile, Tiles, tiles_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_tomopick.layers.workspace import Workspace
+
+# of the picture as it is on the screen when all of it is seen, so that slices are told apart
+GAP_PART = 0.02
+GAP_GREY, EMPTY_GREY = 40, 24
+# more pixels than this on a page are shown coarser
+MAX_PIXELS = 32 * 2**20
+NO_TOMOGRAM = "Open a tomogram first: a montage is made of its slices."
+
+
+class Montage:
+    """Which slices are side by side, what they look like, and which of them is active.
+
+    A view of the workspace's tomogram and nothing else: models are the session's, contrast and low-pass the
+    display's. It follows them from `connect` to `disconnect`.
+
+    Parameters
+    ----------
+    workspace : Workspace
+
+    Signals
+    -------
+    mosaic_changed()
+        Other slices are shown, or they lie elsewhere.
+    picture_changed()
+        The picture is another: a page was read, contrast was changed.
+    active_changed()
+        Another slice is active.
+    models_changed()
+        What is drawn over the slices is another.
+    """
+
+    mosaic_changed = Signal()
+    picture_changed = Signal()
+    active_changed = Signal()
+    models_changed = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.mosaic: Mosaic | None = None
+        self.active: int | None = None
+        # width by height of where it is shown
+        self.aspect = 1.5
+        self._thickness: int | None = None
+        self._linked = False
+        self._tiles = Tiles(lambda *args: workspace.run(*args), lambda error: self._failed(error))
+        self._picture: NDArray[np.uint8] | None = None
+        self._pasted: set[int] = set()
+        self._loaded: Any = None
+        self._slots: list[tuple[SignalInstance, Callable[..., Any]]] = [
+            (workspace.tomogram_changed, self._on_tomogram),
+            (workspace.display.filtering_changed, self._on_filtering),
+            (workspace.display.grey_changed, self._repaint),
+            (workspace.picking.models_changed, self.models_changed.emit),
+            (self._tiles.arrived, self._paste),
+        ]
+
+    def connect(self) -> None:
+        """Follow the workspace, from what it shows now on."""
+        for signal, slot in self._slots:
+            signal.connect(slot)
+        self.workspace.viewer.dims.events.point.connect(self._on_main_slice)
+        self._on_tomogram()
+
+    def disconnect(self) -> None:
+        """Follow the workspace no more, and keep nothing of its tomogram."""
+        for signal, slot in self._slots:
+            signal.disconnect(slot, missing_ok=True)
+        self.workspace.viewer.dims.events.point.disconnect(self._on_main_slice)
+        self._clear()
+
+    # which slices
+
+    def show_full_scene(self) -> None:
+        """Show the whole tomogram on one page, across the axis of the slice viewer's plane.
+
+        Raises
+        ------
+        ParameterError
+            If no tomogram is shown.
+        """
+        shape = self._shape()
+        axis = self._main_axis()
+        region = whole_slice(shape, axis)
+        self._set(full_scene(shape, axis, aspect=self.aspect, gap=_gap(region)))
+
+    def show_view(self) -> None:
+        """Show of each slice what the slice viewer shows of its own, on the plane it shows.
+
+        Which slices they are stays, unless they were across another axis.
+
+        Raises
+        ------
+        ParameterError
+            If no tomogram is shown, or nothing of it is in sight.
+        """
+        shape, axis = self._shape(), self._main_axis()
+        region = self._region_in_view(axis).within(whole_slice(shape, axis))
+        mosaic, gap = self.mosaic, _gap(region)
+        if mosaic is None or mosaic.axis != axis:
+            self._set(full_scene(shape, axis, region, aspect=self.aspect, gap=gap))
+            return
+        rows, columns = layout(min(mosaic.per_page, len(mosaic.slices)), region, self.aspect)
+        self._set(replace(mosaic, region=region, gap=gap, rows=rows, columns=columns, page=0))
+
+    def set(self, **fields: int) -> None:
+        """Change first, last, step, rows or columns; the page with the active slice is shown.
+
+        Raises
+        ------
+        ParameterError
+            If no tomogram is shown, or there is no such montage of it.
+        """
+        mosaic = self._ready()
+        wanted = replace(mosaic, **fields, page=0)
+        n = self.slice_count
+        if wanted.last >= n:
+            raise ParameterError(f"the tomogram has {n} slices across {mosaic.axis}: the last is {n - 1}")
+        self._set(wanted)
+
+    @property
+    def slice_count(self) -> int:
+        """How many slices the tomogram has across the montage's axis; 0 without a montage."""
+        mosaic = self.mosaic
+        return 0 if mosaic is None else int(self._shape()["zyx".index(mosaic.axis)])
+
+    @property
+    def thickness(self) -> int:
+        """Slices over which the mean is shown: as in the slice viewer, unless set otherwise."""
+        return self.workspace.display.thickness if self._thickness is None else self._thickness
+
+    def set_thickness(self, slices: int | None) -> None:
+        """Show the mean over this many slices; None follows the slice viewer.
+
+        Raises
+        ------
+        ParameterError
+            If it is below 1.
+        """
+        if slices is not None and slices < 1:
+            raise ParameterError(f"a slab has at least 1 slice, got {slices}")
+        before, self._thickness = self.thickness, slices
+        if self.thickness != before:
+            self._read()
+            self.mosaic_changed.emit()
+
+    def turn(self, pages: int) -> None:
+        """Go on by so many pages, or back; the active slice stays."""
+        mosaic = self._ready()
+        self._show(mosaic.turned_to(mosaic.page + pages))
+
+    # the active slice
+
+    def activate(self, number: int) -> None:
+        """Let a slice be the active one, and show the page it is on.
+
+        Raises
+        ------
+        ParameterError
+            If it is not in the montage.
+        """
+        mosaic = self._ready()
+        page = mosaic.page_of(number)
+        if number != self.active:
+            self.active = number
+            self.active_changed.emit()
+            self._take_main_along()
+        self._show(mosaic.turned_to(page))
+
+    def step(self, slices: int) -> None:
+        """Let the slice that stands so many further be the active one, or back where negative."""
+        mosaic = self._ready()
+        which = mosaic.slices.index(mosaic.nearest(self.active or 0)) + slices
+        self.activate(mosaic.slices[min(max(which, 0), len(mosaic.slices) - 1)])
+
+    @property
+    def linked(self) -> bool:
+        """Whether the slice viewer and the active slice go together."""
+        return self._linked
+
+    def set_linked(self, on: bool) -> None:
+        """Let the slice viewer show the active slice from now on, and the other way round, or not."""
+        self._linked = on
+        self._take_main_along()
+
+    def go_to(self, position: ArrayLike) -> None:
+        """Show a position in the slice viewer, in the plane of the montage."""
+        mosaic, viewer = self._ready(), self.workspace.viewer
+        zyx = np.asarray(position, float)[::-1]
+        if self._main_axis() != mosaic.axis and not self.workspace.is_3d:
+            compat.show_plane(viewer, mosaic.axis, zyx)
+        compat.go_to(viewer, zyx)
+
+    # what they look like
+
+    @property
+    def picture(self) -> NDArray[np.uint8] | None:
+        """The shown page, row 0 the lowest; each pixel is ``mosaic.spacing`` voxels wide and high.
+
+        What is not read yet is dark.
+        """
+        return self._picture
+
+    @property
+    def missing(self) -> int:
+        """How many slices of the shown page have not been read yet."""
+        return self._tiles.missing
+
+    def _read(self) -> None:
+        """Have the shown page read, and those before and behind it."""
+        mosaic = self.mosaic
+        if mosaic is None:
+            return
+        sampler = self.workspace.display.sampler(self.thickness)
+        wanted = tiles_of(mosaic, sampler.filtering)
+        self._picture = _empty(mosaic)
+        self._pasted = set()
+        near = [mosaic.turned_to(mosaic.page + k) for k in (1, -1)]
+        later = [tile for page in near if page != mosaic for tile in tiles_of(page, sampler.filtering)]
+        self._paste(wanted)
+        self._tiles.want(wanted, later, sampler)
+
+    def _paste(self, tiles: list[Tile] | None = None) -> None:
+        """Put what has been read since into the picture."""
+        mosaic, picture = self.mosaic, self._picture
+        if mosaic is None or picture is None or self.workspace.display.slices is None:
+            return
+        if tiles is None:
+            tiles = tiles_of(mosaic, self.workspace.display.sampler(self.thickness).filtering)
+        width, height = mosaic.tile_size
+        for tile in tiles:
+            values = self._tiles.get(tile)
+            if values is not None and tile.number not in self._pasted:
+                left, bottom = (n // mosaic.spacing for n in mosaic.corner(tile.number))
+                grey = self.workspace.display.grey(values)
+                picture[bottom : bottom + height, left : left + width] = grey
+                self._pasted.add(tile.number)
+        self.picture_changed.emit()
+
+    def _repaint(self) -> None:
+        self._pasted = set()
+        self._paste()
+
+    # following
+
+    def _on_tomogram(self) -> None:
+        loaded = self.workspace.image.loaded
+        if loaded is self._loaded and self.mosaic is not None:
+            return  # it only goes by another name
+        self._clear()
+        if self.workspace.tomogram is not None:
+            self._loaded = loaded
+            self.show_full_scene()
+
+    def _clear(self) -> None:
+        self._tiles.forget()
+        self.mosaic = self.active = self._picture = self._loaded = None
+        self._pasted = set()
+        self.mosaic_changed.emit()
+        self.active_changed.emit()
+
+    def _on_filtering(self) -> None:
+        # it is told too when the tomogram goes
+        if self.workspace.display.slices is not None and self.mosaic is not None:
+            self._read()
+            self.mosaic_changed.emit()
+
+    def _on_main_slice(self) -> None:
+        mosaic = self.mosaic
+        if self._linked and mosaic is not None and self._main_axis() == mosaic.axis:
+            number = mosaic.nearest(compat.slice_index(self.workspace.viewer))
+            if number != self.active:
+                self.active = number
+                self.active_changed.emit()
+                self._show(mosaic.turned_to(mosaic.page_of(number)))
+
+    def _take_main_along(self) -> None:
+        mosaic, viewer = self.mosaic, self.workspace.viewer
+        if self._linked and mosaic is not None and self.active is not None:
+            if self._main_axis() == mosaic.axis and compat.slice_index(viewer) != self.active:
+                viewer.dims.set_point(compat.sliced_axis(viewer), self.active)
+
+    # in short
+
+    def _set(self, mosaic: Mosaic) -> None:
+        """Show another montage: the page of it that has the slice nearest to the active one."""
+        before = self.active
+        if before is None or self.mosaic is None or self.mosaic.axis != mosaic.axis:
+            before = compat.slice_index(self.workspace.viewer)
+        active = mosaic.nearest(before)
+        changed, self.active = active != self.active, active
+        pixels = mosaic.per_page * mosaic.region.width * mosaic.region.height
+        spacing = int(np.ceil(np.sqrt(pixels / MAX_PIXELS)))
+        self._show(replace(mosaic, spacing=spacing).turned_to(mosaic.page_of(active)))
+        if changed:
+            self.active_changed.emit()
+
+    def _show(self, mosaic: Mosaic) -> None:
+        if mosaic != self.mosaic:
+            self.mosaic = mosaic
+            self._read()
+            self.mosaic_changed.emit()
+
+    def _ready(self) -> Mosaic:
+        if self.mosaic is None:
+            raise ParameterError(NO_TOMOGRAM)
+        return self.mosaic
+
+    def _shape(self) -> tuple[int, ...]:
+        if self.workspace.tomogram is None:
+            raise ParameterError(NO_TOMOGRAM)
+        return self.workspace.tomogram.shape
+
+    def _main_axis(self) -> Axis:
+        axis: Axis = ("z", "y", "x")[compat.sliced_axis(self.workspace.viewer)]  # type: ignore[assignment]
+        return axis
+
+    def _region_in_view(self, axis: Axis) -> Region:
+        layer = self.workspace.image.layer
+        if layer is None or self.workspace.is_3d:
+            raise ParameterError("Show a slice in the viewer first: the montage takes what is seen of it.")
+        vertical, horizontal = compat.displayed(self.workspace.viewer)
+        low, high = np.asarray(layer.corner_pixels)
+        return Region(
+            int(low[horizontal]),
+            int(low[vertical]),
+            int(high[horizontal] - low[horizontal]) + 1,
+            int(high[vertical] - low[vertical]) + 1,
+        )
+
+    def _failed(self, error: Exception) -> None:
+        with self.workspace.reporting():
+            raise error
+
+
+def _gap(region: Region) -> int:
+    return max(2, round(GAP_PART * max(region.width, region.height)))
+
+
+def _empty(mosaic: Mosaic) -> NDArray[np.uint8]:
+    """A page of which nothing has been read."""
+    width, height = (n // mosaic.spacing for n in mosaic.size)
+    picture = np.full((height, width), GAP_GREY, np.uint8)
+    across, up = mosaic.tile_size
+    for number in mosaic.shown:
+        left, bottom = (n // mosaic.spacing for n in mosaic.corner(number))
+        picture[bottom : bottom + up, left : left + across] = EMPTY_GREY
+    return picture
