@@ -11,8 +11,6 @@ from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import ModelType
-from napari_tomopick.project import TomogramStatus
-from napari_tomopick.widgets.dock import WIDTH
 from napari_tomopick.widgets.picking import PickingDock
 from napari_tomopick.widgets.review import ReviewDock
 from napari_tomopick.widgets.tomograms import TomogramsDock
@@ -22,32 +20,6 @@ NAMES = ("Tomograms", "Picking", "Steps", "Review")
 
 def cell(table, row, column):
     return table.model().index(row, column).data()
-
-
-def test_tomograms_are_listed_with_counts_and_opened_in_the_background(window, dock, qtbot):
-    workspace = workspace_for(window)
-    workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
-    tomograms = dock("Tomograms")
-    assert [cell(tomograms.table, r, 0) for r in (0, 1)] == ["tomo_1", "tomo_2"]
-    assert [cell(tomograms.table, 0, c) for c in (1, 2, 3, 4)] == ["to do", "1", "0", "10"]
-    assert "80 × 60 × 40 voxels" in tomograms.details.text()
-    tomograms.table.doubleClicked.emit(tomograms.table.model().index(1, 0))
-    assert workspace.loading == "tomo_2"
-    assert workspace.tomogram_name == "tomo_1"
-    qtbot.waitUntil(lambda: workspace.tomogram_name == "tomo_2")
-    qtbot.waitUntil(lambda: not tomograms.busy.isVisible())
-
-
-def test_the_columns_of_the_tomograms_fit(window, dock, qtbot):
-    tomograms = dock("Tomograms")
-    tomograms.setFixedWidth(WIDTH)
-    session = workspace_for(window).session
-    for name in ("tomo_1", "tomo_2"):
-        session.set_status(name, TomogramStatus.IN_PROGRESS)
-    qtbot.wait(100)
-    header = tomograms.table.horizontalHeader()
-    assert header.length() <= tomograms.table.viewport().width()
-    assert header.sectionSize(0) > 60
 
 
 def test_a_dock_behind_another_is_shown_anew_when_it_comes_to_the_front(window, dock, qtbot, monkeypatch):
@@ -72,16 +44,6 @@ def test_docks_opened_from_the_menu_are_tabs(window, dock, qtbot):
     main = window.window._qt_window
     frames = [f for f in main.findChildren(QDockWidget) if any(f.isAncestorOf(d) for d in docks)]
     assert len(main.tabifiedDockWidgets(frames[0])) == 3
-
-
-def test_status_is_set_for_all_selected_and_undone_at_once(window, dock):
-    tomograms = dock("Tomograms")
-    tomograms.table.selectAll()
-    tomograms.status.activated.emit(list(TomogramStatus).index(TomogramStatus.NOTHING_HERE))
-    session = workspace_for(window).session
-    assert {session.status(t.name) for t in session.tomograms()} == {TomogramStatus.NOTHING_HERE}
-    session.undo()
-    assert {session.status(t.name) for t in session.tomograms()} == {TomogramStatus.TODO}
 
 
 def test_models_are_added_chosen_renamed_and_deleted(window, dock, press, qtbot):

@@ -2,84 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMenu, QMessageBox, QProgressBar, QPushButton
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+)
 from superqt import QElidingLabel
 
-from napari_tomopick.models.tomogram import Tomogram
-from napari_tomopick.project import Session, TomogramStatus
+from napari_tomopick.layers.tomograms import STATUS_WORDS, Listing, Tomograms
+from napari_tomopick.project import SUFFIX, TomogramStatus
 from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
+from napari_tomopick.widgets.status_overview import StatusOverview
 from napari_tomopick.widgets.step_pages import ImportPage
 from napari_tomopick.widgets.steps import StepsDock
-from napari_tomopick.widgets.table import Column, RowsTable
-from napari_tomopick.widgets.texts import note
+from napari_tomopick.widgets.table import RowsTable, swatch
+from napari_tomopick.widgets.texts import Report
+from napari_tomopick.widgets.tomogram_properties import PropertiesDialog
+from napari_tomopick.widgets.tomogram_table import STATUS_COLOURS, summary_html, tomogram_table
 
 if TYPE_CHECKING:
     import napari.viewer
 
-PROJECT_FILES = "TomoPick projects (*.tomopick)"
+PROJECT_FILES = f"TomoPick projects (*{SUFFIX})"
 TOMOGRAM_FILES = (
     "Tomograms and lists (*.mrc *.rec *.map *.st *.em *.hdf *.tif *.tiff *.vll *.ctlg);;All files (*)"
 )
-STATUS_WORDS = {
-    TomogramStatus.TODO: "to do",
-    TomogramStatus.IN_PROGRESS: "in progress",
-    TomogramStatus.DONE: "done",
-    TomogramStatus.NOTHING_HERE: "nothing here",
-}
-STATUS_COLOURS = {
-    TomogramStatus.TODO: "#7a8088",
-    TomogramStatus.IN_PROGRESS: "#e6a700",
-    TomogramStatus.DONE: "#2fb170",
-    TomogramStatus.NOTHING_HERE: "#5b8def",
-}
-
-
-@dataclass(frozen=True)
-class TomogramRow:
-    """What the table shows of one tomogram."""
-
-    tomogram: Tomogram
-    status: TomogramStatus
-    points: int
-    particles: int
-    shown: bool
-
-
-def tomogram_rows(session: Session, shown: str) -> list[TomogramRow]:
-    """The rows of a project's tomograms, of which the one called ``shown`` is on the screen."""
-    found = []
-    for tomogram in session.tomograms():
-        sets = session.particle_sets(tomogram.name)
-        particles = sum(
-            s.count if len(s.tomograms) == 1 else len(session.particles(s.uid, tomogram.name)) for s in sets
-        )
-        points = sum(len(m) for m in session.models(tomogram.name))
-        status = session.status(tomogram.name)
-        found.append(TomogramRow(tomogram, status, points, particles, tomogram.name == shown))
-    return found
-
-
-def describe(tomogram: Tomogram) -> str:
-    """What is known of a tomogram, in a few lines."""
-    size = " × ".join(str(n) for n in tomogram.shape[::-1])
-    nanometres = " × ".join(f"{n * tomogram.voxel_size_angstrom / 10:.0f}" for n in tomogram.shape[::-1])
-    lines = [
-        f"{size} voxels of {tomogram.voxel_size_angstrom:g} Å ({nanometres} nm) along x, y, z",
-        str(tomogram.path),
-    ]
-    if tomogram.source is not None:
-        lines.insert(1, f"{tomogram.source} binned by {tomogram.binning}")
-    tilts = tomogram.acquisition.tilt_range_degrees
-    if tilts is not None:
-        axis = tomogram.acquisition.tilt_axis
-        lines.insert(1, f"tilted {tilts[0]:g}° to {tilts[1]:g}° about {axis}")
-    return "\n".join(lines)
 
 
 class TomogramsDock(Dock):
@@ -93,32 +53,63 @@ class TomogramsDock(Dock):
     # napari hands over the viewer by the wording of this annotation
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "tomopick-tomograms")
+        self.setAcceptDrops(True)
         self.project = QElidingLabel()
         self.project.setObjectName("project-path")
         self.project.setElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table = RowsTable(self._columns(), lambda r: r.tomogram.name, "tomogram-table")
-        self.table.setSelectionMode(RowsTable.SelectionMode.ExtendedSelection)
-        self.table.opened.connect(
-            lambda r: self.reported(lambda: self.workspace.open_tomogram(r.tomogram.name))
-        )
+        self.overview = StatusOverview()
+        self.overview.clicked.connect(self._toggle_filter)
+        self.filter = QLineEdit()
+        self.filter.setObjectName("tomogram-filter")
+        self.filter.setPlaceholderText("Filter by name")
+        self.filter.setClearButtonEnabled(True)
+        # what is dropped here is for the dock
+        self.filter.setAcceptDrops(False)
+        self.filter.textChanged.connect(self._filter)
+        self.status_filter = QComboBox()
+        self.status_filter.setObjectName("tomogram-status-filter")
+        self.status_filter.addItem("any status", None)
+        for status, words in STATUS_WORDS.items():
+            self.status_filter.addItem(swatch(STATUS_COLOURS[status]), words, status)
+        self.status_filter.currentIndexChanged.connect(self._filter)
+        self.table = tomogram_table(lambda: self.workspace.tomogram_name)
+        self.table.opened.connect(self._open)
         self.table.chosen.connect(lambda _: self._describe())
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._describe())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._offer_menu)
-        self.details = note("tomogram-details")
+        self.workspace.tomograms.listing = _listing_of(self.table)
+        self.destroyed.connect(_forget_listing(self.workspace.tomograms, self.workspace.tomograms.listing))
+        self.details = Report("tomogram-details")
         self.status = QComboBox()
         self.status.setObjectName("tomogram-status")
         self.status.setToolTip("How far you are with the tomograms selected above")
+        self.status.setPlaceholderText("different")
         for status, words in STATUS_WORDS.items():
-            self.status.addItem(words, status)
+            self.status.addItem(swatch(STATUS_COLOURS[status]), words, status)
         self.status.activated.connect(
             lambda i: self.reported(lambda: self._set_status(self.status.itemData(i)))
         )
         self.open_button = self.button(
-            "Open", "open-tomogram", self._open_current, "Show it (or double-click)"
+            "Open", "open-tomogram", self._open_current, "Show it (or double-click, or Enter)"
+        )
+        self.empty_button = self.button(
+            "Save as empty",
+            "save-as-empty",
+            lambda: self.workspace.tomograms.save_as_empty(self._selected),
+            "Keep as a result that there is nothing to pick in the selected tomograms",
+        )
+        self.properties_button = self.button(
+            "Properties…",
+            "tomogram-properties",
+            self._edit_properties,
+            "Name, file, voxel size, tilt range of the selected tomograms",
         )
         self.import_button = QPushButton("Import…")
         self.import_button.setObjectName("import-tomograms")
-        self.import_button.setToolTip("Add tomograms to the project; their files are not copied")
+        self.import_button.setToolTip(
+            "Add tomograms to the project (or drop them here); their files are not copied"
+        )
         menu = QMenu(self.import_button)
         menu.addAction("Files or lists (.vll, .ctlg)…", self._import_files)
         menu.addAction("All tomograms in a folder…", self._import_folder)
@@ -127,111 +118,160 @@ class TomogramsDock(Dock):
         self.busy = QProgressBar()
         self.busy.setObjectName("loading")
         self.busy.setRange(0, 0)
-        self.busy.hide()
+        self.busy.setMaximumWidth(60)
+        self.opening = QElidingLabel()
+        self.opening.setObjectName("opening")
+        self.cancel_button = self.button(
+            "Cancel", "cancel-opening", self.workspace.cancel_opening, "Do not open it; what is shown stays"
+        )
 
-        self.column.addLayout(
+        self.above.addLayout(
             row(
                 self.button("New project…", "new-project", self._new_project),
                 self.button("Open project…", "open-project", self._open_project),
                 self.import_button,
             )
         )
-        self.column.addWidget(self.project)
+        self.above.addWidget(self.project)
+        self.above.addWidget(self.overview)
+        self.above.addLayout(row(self.filter, self.status_filter, stretch=0))
         self.column.addWidget(self.table, 1)
         self.column.addWidget(self.details)
-        self.column.addLayout(row(self.open_button, QLabel("Status"), self.status, stretch=2))
-        self.column.addWidget(self.busy)
+        self.column.addLayout(row(self.open_button, self.properties_button))
+        self.column.addLayout(row(QLabel("Status"), self.status, self.empty_button, stretch=1))
+        self.below.addLayout(row(self.busy, self.opening, self.cancel_button, stretch=1))
         self.below.addWidget(HistoryButtons(self))
         w = self.workspace
         self.refresh_on(w.session_changed, w.tomograms_changed, w.tomogram_changed, w.loading_changed)
         self.refresh()
 
-    @staticmethod
-    def _columns() -> list[Column]:
-        return [
-            Column(
-                "Tomogram",
-                lambda r: r.tomogram.name,
-                tip=lambda r: describe(r.tomogram),
-                bold=lambda r: r.shown,
-                stretch=True,
-            ),
-            Column("Status", lambda r: STATUS_WORDS[r.status], colour=lambda r: STATUS_COLOURS[r.status]),
-            Column("Points", lambda r: str(r.points), tip=lambda r: "User points in all models", number=True),
-            Column(
-                "Particles", lambda r: str(r.particles), tip=lambda r: "Particles in all sets", number=True
-            ),
-            Column(
-                "Å", lambda r: f"{r.tomogram.voxel_size_angstrom:g}", tip=lambda r: "Voxel size", number=True
-            ),
-        ]
+    @property
+    def _selected(self) -> list[str]:
+        """Names of the selected tomograms."""
+        return [summary.tomogram.name for summary in self.table.selected]
 
     def refresh(self) -> None:
         """Show the project as it is now."""
         workspace = self.workspace
         session = workspace.session
-        rows = tomogram_rows(session, workspace.tomogram_name) if session is not None else []
-        self.table.set_rows(rows, current=None if self.table.current else workspace.tomogram_name)
+        summaries = session.summaries() if session is not None else ()
+        self.overview.show_statuses(summary.status for summary in summaries)
+        self.table.set_rows(summaries, current=None if self.table.current else workspace.tomogram_name)
         self.project.setText(
             str(session.path) if session is not None else "No project is open: make a new one, or open one."
         )
         self.import_button.setEnabled(session is not None)
-        self.busy.setVisible(bool(workspace.loading))
-        self.busy.setFormat(f"Opening {workspace.loading}…")
+        self.opening.setText(f"Opening {workspace.loading} …")
+        for widget in (self.busy, self.opening, self.cancel_button):
+            widget.setVisible(bool(workspace.loading))
         self._describe()
 
     def _describe(self) -> None:
-        current = self.table.current
-        self.open_button.setEnabled(current is not None)
-        self.status.setEnabled(current is not None)
-        if current is not None:
-            self.details.setText(describe(current.tomogram))
-            self.status.setCurrentIndex(list(STATUS_WORDS).index(current.status))
-        elif self.workspace.session is not None:
-            self.details.setText("" if self.table.rows else "The project is empty: import tomograms into it.")
+        chosen, current = self.table.selected, self.table.current
+        for widget in (self.open_button, self.empty_button, self.properties_button, self.status):
+            widget.setEnabled(bool(chosen))
+        if len(chosen) > 1:
+            points = sum(summary.total_points for summary in chosen)
+            particles = sum(summary.total_particles for summary in chosen)
+            self.details.say(f"{len(chosen)} tomograms selected: {points} points, {particles} particles")
+        elif current is not None:
+            self.details.say(summary_html(current))
+        elif self.workspace.session is None or self.table.rows:
+            self.details.say("")
         else:
-            self.details.setText("")
+            self.details.say("The project is empty: import tomograms into it, or drop their files here.")
+        statuses = {summary.status for summary in chosen}
+        same = len(statuses) == 1
+        self.status.setCurrentIndex(list(STATUS_WORDS).index(*statuses) if same else -1)
+
+    # finding
+
+    def _filter(self) -> None:
+        wanted, status = self.filter.text().casefold().split(), self.status_filter.currentData()
+        self.table.set_wanted(
+            lambda s: (
+                (status is None or s.status is status)
+                and all(part in s.tomogram.name.casefold() for part in wanted)
+            )
+        )
+
+    def _toggle_filter(self, status: TomogramStatus) -> None:
+        """List only the tomograms of a status, or all again."""
+        on = self.status_filter.currentData() is not status
+        self.status_filter.setCurrentIndex(1 + list(STATUS_WORDS).index(status) if on else 0)
+
+    # what the user does with the selected ones
+
+    def _open(self, summary: object) -> None:
+        self.reported(lambda: self.workspace.open_tomogram(summary.tomogram.name))
 
     def _open_current(self) -> None:
         self.workspace.open_tomogram(self.table.current.tomogram.name)
 
     def _set_status(self, status: TomogramStatus) -> None:
-        session = self.workspace.open_session
-        with session.edit("Change status"):
-            for selected in self.table.selected:
-                session.set_status(selected.tomogram.name, status)
+        self.workspace.tomograms.set_status(self._selected, status)
+
+    def _edit_properties(self) -> None:
+        session, names = self.workspace.open_session, self._selected
+        dialog = PropertiesDialog(
+            [session.tomogram(name) for name in names],
+            lambda **facts: self.workspace.tomograms.change(names, **facts),
+            self,
+        )
+        dialog.open()
 
     def _offer_menu(self, at: QPoint) -> None:
-        current = self.table.current
-        if current is None:
+        if not self.table.selected:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Open", lambda: self.reported(self._open_current))
-        for status, words in STATUS_WORDS.items():
-            menu.addAction(f"Mark as {words}", lambda s=status: self.reported(lambda: self._set_status(s)))
         menu.addSeparator()
+        for status, words in STATUS_WORDS.items():
+            menu.addAction(
+                swatch(STATUS_COLOURS[status]),
+                f"Mark as {words}",
+                lambda s=status: self.reported(lambda: self._set_status(s)),
+            )
+        menu.addSeparator()
+        menu.addAction("Rename, voxel size, tilt range…", lambda: self.reported(self._edit_properties))
         menu.addAction("Remove from project…", lambda: self.reported(self._remove))
         menu.popup(self.table.viewport().mapToGlobal(at))
 
     def _remove(self) -> None:
-        names = [r.tomogram.name for r in self.table.selected]
+        names = self._selected
+        some = ", ".join(names) if len(names) <= 5 else f"{', '.join(names[:4])} and {len(names) - 4} more"
         asked = QMessageBox.question(
             self,
             "Remove from project",
-            f"Remove {', '.join(names)} with all its points and particles from the project?\n"
+            f"Remove {some} with all points and particles from the project?\n"
             "The files stay, and this can be undone.",
         )
         if asked == QMessageBox.StandardButton.Yes:
-            session = self.workspace.open_session
-            with session.edit("Remove tomogram" if len(names) == 1 else f"Remove {len(names)} tomograms"):
-                for name in names:
-                    session.remove_tomogram(name)
+            self.workspace.tomograms.remove(names)
+
+    # projects and files
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if _files(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open a project that is dropped, and import tomograms."""
+        files = _files(event)
+        event.acceptProposedAction()
+        projects = [file for file in files if file.suffix == SUFFIX]
+        if projects:
+            self.reported(lambda: self.workspace.open_project(projects[0]))
+        tomograms = [file for file in files if file not in projects]
+        if tomograms:
+            self.reported(lambda: self.workspace.import_tomograms(tomograms))
 
     def _new_project(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "New project", "project.tomopick", PROJECT_FILES)
+        path, _ = QFileDialog.getSaveFileName(self, "New project", f"project{SUFFIX}", PROJECT_FILES)
         if path:
-            self.workspace.create_project(Path(path).with_suffix(".tomopick"))
+            self.workspace.create_project(Path(path).with_suffix(SUFFIX))
 
     def _open_project(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open project", "", PROJECT_FILES)
@@ -252,3 +292,29 @@ class TomogramsDock(Dock):
         page = self.raised(StepsDock, "Steps").show_step("Import")
         assert isinstance(page, ImportPage)
         page.suggest(self.workspace.refused)
+
+
+def _files(event: QDropEvent) -> list[Path]:
+    """The files that are dragged."""
+    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+
+
+def _listing_of(table: RowsTable) -> Callable[[], Listing]:
+    """The order of a table, for as long as it is there."""
+    order = weakref.ref(table.order)
+
+    def listing() -> Listing:
+        found = order()
+        return [] if found is None else [(s.tomogram.name, wanted) for s, wanted in found.whole()]
+
+    return listing
+
+
+def _forget_listing(tomograms: Tomograms, listing: Callable[[], Listing]) -> Callable[[], None]:
+    """What lets the project's own order hold again when a dock is gone."""
+
+    def run() -> None:
+        if tomograms.listing is listing:
+            tomograms.listing = None
+
+    return run
