@@ -1,0 +1,307 @@
+"""A grid of small pictures, as many as there is room for, with the gestures of EMAN2's lists of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from qtpy.QtGui import (
+    QColor,
+    QEnterEvent,
+    QHelpEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from qtpy.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
+
+from napari_tomopick.layers.gallery import Tile
+from napari_tomopick.widgets.focus import TEXT_FIELDS
+
+SMALLEST, LARGEST = 40, 320
+GAP = 5
+FRAME = QColor("#ffb000")
+DELETED = QColor("#e5484d")
+WAITING = QColor(128, 128, 128, 40)
+# what lies outside the tomogram: hatched, in the colours of nothing that is drawn elsewhere
+HATCHING = (70, 110, 160)
+
+_STEPS = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+
+
+class ThumbnailGrid(QWidget):
+    """Shows one page of tiles, and tells what the user does to them.
+
+    A click chooses one, Shift+click deletes it, Ctrl+Shift+click deletes it and all after it: what would go
+    is crossed out while the keys are held. The wheel turns pages, Ctrl+wheel changes the size. With the mouse
+    over it, arrow keys step from one to the next and Delete deletes the framed one.
+
+    Parameters
+    ----------
+    size : int
+        Width of a picture on the screen.
+
+    Signals
+    -------
+    chosen(place), deleted(place), deleted_from(place)
+        Something is meant for the tile of this `Tile.place`.
+    stepped(by)
+        The tile so many places on is meant.
+    delete_pressed()
+        The framed one is to be deleted.
+    turned(pages)
+        So many pages on are to be shown.
+    capacity_changed(tiles)
+        There is room for another number of tiles.
+    """
+
+    chosen = Signal(int)
+    deleted = Signal(int)
+    deleted_from = Signal(int)
+    stepped = Signal(int)
+    delete_pressed = Signal()
+    turned = Signal(int)
+    capacity_changed = Signal(int)
+
+    def __init__(self, size: int = 80) -> None:
+        super().__init__()
+        self.setObjectName("thumbnails")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._tiles: Sequence[Tile] = ()
+        self._size = size
+        self._capacity = 0
+        self._pressed: int | None = None
+        self._under: int | None = None
+        self._crossing = ""
+        self._turned = 0
+
+    # what is shown
+
+    def show_tiles(self, tiles: Sequence[Tile]) -> None:
+        """Show these, in rows."""
+        self._tiles = tiles
+        self.update()
+
+    @property
+    def tiles(self) -> Sequence[Tile]:
+        """What is shown."""
+        return self._tiles
+
+    @property
+    def tile_size(self) -> int:
+        """Width of a picture on the screen."""
+        return self._size
+
+    def set_tile_size(self, size: int) -> None:
+        """Show pictures larger or smaller."""
+        self._size = min(max(size, SMALLEST), LARGEST)
+        self.updateGeometry()
+        self._count()
+        self.update()
+
+    @property
+    def columns(self) -> int:
+        """Pictures side by side."""
+        return max(1, (self.width() + GAP) // self._cell().width())
+
+    @property
+    def capacity(self) -> int:
+        """How many tiles there is room for."""
+        return self.columns * max(1, (self.height() + GAP) // self._cell().height())
+
+    def tile_rect(self, index: int) -> QRect:
+        """Where the picture of a tile is, counted from the first that is shown."""
+        cell = self._cell()
+        row, column = divmod(index, self.columns)
+        return QRect(column * cell.width(), row * cell.height(), self._size, self._size)
+
+    def sizeHint(self) -> QSize:
+        """Room for two rows of three."""
+        cell = self._cell()
+        return QSize(3 * cell.width(), 2 * cell.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for one."""
+        return self._cell()
+
+    def _cell(self) -> QSize:
+        return QSize(self._size + GAP, self._size + self.fontMetrics().height() + GAP)
+
+    def _count(self) -> None:
+        if self.capacity != self._capacity:
+            self._capacity = self.capacity
+            self.capacity_changed.emit(self._capacity)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """See Qt."""
+        super().resizeEvent(event)
+        self._count()
+
+    # drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """See Qt."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        under = self._under
+        for index, tile in enumerate(self._tiles):
+            rect = self.tile_rect(index)
+            if not rect.intersects(event.rect().adjusted(0, -self._cell().height(), 0, 0)):
+                continue
+            self._paint(painter, rect, tile)
+            goes = under is not None and (
+                index == under if self._crossing == "one" else index >= under and self._crossing == "rest"
+            )
+            if goes:
+                painter.setPen(QPen(DELETED, 2))
+                painter.drawLine(rect.topLeft(), rect.bottomRight())
+                painter.drawLine(rect.topRight(), rect.bottomLeft())
+        painter.end()
+
+    def _paint(self, painter: QPainter, rect: QRect, tile: Tile) -> None:
+        if tile.picture is None:
+            painter.fillRect(rect, WAITING)
+        else:
+            painter.drawImage(rect, _image(tile.picture))
+            if tile.outside is not None:
+                painter.drawImage(rect, _hatched(tile.outside))
+        if tile.current:
+            pen = QPen(FRAME, 3)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+            painter.setPen(pen)
+            painter.drawRect(rect.adjusted(1, 1, -2, -2))
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        height = self.fontMetrics().height()
+        below = QRect(rect.left(), rect.bottom() + 1, rect.width(), height)
+        text = self.fontMetrics().elidedText(tile.caption, Qt.TextElideMode.ElideRight, rect.width())
+        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
+
+    # what the user does
+
+    def tile_at(self, point: QPoint) -> int | None:
+        """Which of the shown tiles is at a point of the widget."""
+        for index in range(len(self._tiles)):
+            rect = self.tile_rect(index)
+            if rect.adjusted(0, 0, 0, self.fontMetrics().height()).contains(point):
+                return index
+        return None
+
+    def event(self, event: QEvent) -> bool:
+        """Tell about the tile under the mouse."""
+        if event.type() == QEvent.Type.ToolTip:
+            assert isinstance(event, QHelpEvent)
+            index = self.tile_at(event.pos())
+            QToolTip.showText(event.globalPos(), "" if index is None else self._tiles[index].tip, self)
+            return True
+        return super().event(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Take the keys, unless someone is typing."""
+        super().enterEvent(event)
+        if not isinstance(QApplication.focusWidget(), TEXT_FIELDS):
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """See Qt."""
+        super().leaveEvent(event)
+        self._under = None
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """See Qt."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = self.tile_at(event.position().toPoint())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Cross out what a click would delete."""
+        self._point_at(self.tile_at(event.position().toPoint()), event.modifiers())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Do what is meant, if the mouse is still where it was pressed."""
+        index, pressed = self.tile_at(event.position().toPoint()), self._pressed
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        self._pressed = None
+        if index is None or index != pressed:
+            return
+        place = self._tiles[index].place
+        meant = _crossing(event.modifiers())
+        (self.deleted if meant == "one" else self.deleted_from if meant == "rest" else self.chosen).emit(
+            place
+        )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Step, delete, or show what a click would delete."""
+        step = _STEPS.get(event.key())
+        if step is not None:
+            self.stepped.emit(step[0] + step[1] * self.columns)
+        elif event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+            self.turned.emit(1 if event.key() == Qt.Key.Key_PageDown else -1)
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.delete_pressed.emit()
+        else:
+            self._point_at(self._under, QApplication.keyboardModifiers())
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """See Qt."""
+        self._point_at(self._under, QApplication.keyboardModifiers())
+        super().keyReleaseEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Turn pages, one for each notch; with Ctrl change the size."""
+        # fine wheels and touch pads send a notch in parts
+        self._turned += event.angleDelta().y()
+        notches = int(self._turned / 120)
+        self._turned -= 120 * notches
+        if notches and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.set_tile_size(round(self._size * 1.15**notches))
+        elif notches:
+            self.turned.emit(-notches)
+        event.accept()
+
+    def _point_at(self, index: int | None, modifiers: Qt.KeyboardModifier) -> None:
+        crossing = _crossing(modifiers)
+        if (index, crossing) != (self._under, self._crossing):
+            self._under, self._crossing = index, crossing
+            self.update()
+
+
+def _crossing(modifiers: Qt.KeyboardModifier) -> str:
+    """What a click with these keys would delete: "", "one" or the "rest" too."""
+    if not modifiers & Qt.KeyboardModifier.ShiftModifier:
+        return ""
+    return "rest" if modifiers & Qt.KeyboardModifier.ControlModifier else "one"
+
+
+def _image(picture: np.ndarray) -> QImage:
+    """A picture whose row 0 is the lowest."""
+    rows = np.ascontiguousarray(picture[::-1])
+    height, width = rows.shape
+    # a copy: Qt does not keep the array
+    return QImage(rows.data, width, height, width, QImage.Format.Format_Grayscale8).copy()
+
+
+def _hatched(outside: np.ndarray) -> QImage:
+    """Stripes over what is outside."""
+    height, width = outside.shape
+    rows, columns = np.indices(outside.shape)
+    stripe = max(1, width // 16)
+    strength = np.where((rows + columns) // stripe % 2, 200, 110)
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[..., :3], pixels[..., 3] = HATCHING, np.where(outside, strength, 0)
+    pixels = np.ascontiguousarray(pixels[::-1])
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
