@@ -8,6 +8,7 @@ with y and z. An oblique plane is one of them turned.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -105,10 +106,12 @@ class Plane:
             np.asarray(through, np.float64), u, np.cos(tilt) * flat + np.sin(tilt) * np.array([0, 0, 1.0])
         )
 
-    @property
+    @cached_property
     def normal(self) -> NDArray[np.float64]:
         """``u x v``, pointing from the screen to the eye."""
-        return np.cross(self.u, self.v)
+        normal = np.cross(self.u, self.v)
+        normal.flags.writeable = False
+        return normal
 
     def turned(self, about: Literal["u", "v", "normal"], degrees: float) -> Plane:
         """The plane turned about a line through its origin, by the right-hand rule."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -43,6 +44,7 @@ class _Marks:
         return len(getattr(self, self.PLACES))
 
     @classmethod
+    @cache
     def none(cls) -> Self:
         """No marks."""
         return cls(*(() if f.name == cls.PLACES else 0 for f in fields(cls) if f.init))  # type: ignore[arg-type]

@@ -202,7 +202,9 @@ def _cross_strokes(crosses: Crosses, scale: float) -> Iterator[Stroke]:
     arms = np.maximum(crosses.radii * scale, crosses.least)
     for place, arm, rgba in zip(crosses.centres * (scale, -scale), arms, crosses.rgba, strict=True):
         corners = QPolygonF([QPointF(*corner) for corner in (place + arm * _PLUS).tolist()])
-        yield _polygons_with(QPen(OUTLINE, 1.0), _colour((*rgba[:3], rgba[3] * CROSS_OPACITY)), [corners])
+        outline = QColor(OUTLINE)
+        outline.setAlphaF(float(rgba[3]))
+        yield _polygons_with(QPen(outline, 1.0), _colour((*rgba[:3], rgba[3] * CROSS_OPACITY)), [corners])
 
 
 def _frame_strokes(frames: Frames, pixels: NDArray[np.float64]) -> Iterator[Stroke]:

@@ -52,7 +52,7 @@ class SliceCanvas(QWidget):
         # the picture, and copies of it of half the size each, made when they are needed
         self._grey: NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
         self._images: dict[int, QImage] = {}
-        self._corner = (0.0, 0.0)
+        self._corner, self._spacing = (0.0, 0.0), 1.0
         self._overlay = Overlay()
         self._painter = OverlayPainter()
         self._cross: tuple[float, float] | None = None
@@ -81,10 +81,12 @@ class SliceCanvas(QWidget):
     def box(self) -> Box:
         """The rectangle that the picture fills."""
         left, bottom = self._corner[0] - 0.5, self._corner[1] - 0.5
-        height, width = self._grey.shape
+        height, width = (n * self._spacing for n in self._grey.shape)
         return left, bottom, left + width, bottom + height
 
-    def set_picture(self, grey: ArrayLike, *, left: float = 0.0, bottom: float = 0.0) -> None:
+    def set_picture(
+        self, grey: ArrayLike, *, left: float = 0.0, bottom: float = 0.0, spacing: float = 1.0
+    ) -> None:
         """Show another picture.
 
         Parameters
@@ -93,10 +95,12 @@ class SliceCanvas(QWidget):
             Row 0 is the lowest; not to be written to from now on.
         left, bottom : float
             The place of the centre of its lowest left voxel.
+        spacing : float
+            Voxels along each of its pixels.
         """
         before = self.box
         self._grey = np.asarray(grey, np.uint8)
-        self._corner = (float(left), float(bottom))
+        self._corner, self._spacing = (float(left), float(bottom)), float(spacing)
         self._images = {}
         if self._fits and self.box != before:
             self.fit()
@@ -194,7 +198,7 @@ class SliceCanvas(QWidget):
             return
         left, bottom, right, top = self.box
         (x0, y0), (x1, y1) = self._viewport.to_canvas([(left, top), (right, bottom)])
-        scale = self._viewport.scale * self.devicePixelRatioF()
+        scale = self._viewport.scale * self._spacing * self.devicePixelRatioF()
         halvings = 0
         # between samples that are two apart, detail would flicker
         while scale * 2**halvings <= 0.5 and min(self._grey.shape) >> (halvings + 1) >= 1:
