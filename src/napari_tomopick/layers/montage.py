@@ -12,7 +12,9 @@ from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.mosaic import Mosaic, Region, full_scene, layout, whole_slice
 from napari_tomopick.geometry.planes import Axis
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.montage_scene import MontageScene
 from napari_tomopick.layers.montage_tiles import Tile, Tiles, tiles_of
+from napari_tomopick.layers.plane_scene import Scenery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,17 +64,20 @@ class Montage:
         self.active: int | None = None
         # width by height of where it is shown
         self.aspect = 1.5
-        self._thickness: int | None = None
+        # None: that of the slice viewer
+        self.own_thickness: int | None = None
         self._linked = False
         self._tiles = Tiles(lambda *args: workspace.run(*args), lambda error: self._failed(error))
         self._picture: NDArray[np.uint8] | None = None
         self._pasted: set[int] = set()
         self._loaded: Any = None
+        self._scene: MontageScene | None = None
         self._slots: list[tuple[SignalInstance, Callable[..., Any]]] = [
             (workspace.tomogram_changed, self._on_tomogram),
             (workspace.display.filtering_changed, self._on_filtering),
             (workspace.display.grey_changed, self._repaint),
-            (workspace.picking.models_changed, self.models_changed.emit),
+            (workspace.picking.models_changed, self._on_models),
+            (workspace.picking.shown_changed, self._on_models),
             (self._tiles.arrived, self._paste),
         ]
 
@@ -92,8 +97,13 @@ class Montage:
 
     # which slices
 
-    def show_full_scene(self) -> None:
-        """Show the whole tomogram on one page, across the axis of the slice viewer's plane.
+    def show_full_scene(self, axis: Axis | None = None) -> None:
+        """Show the whole tomogram on one page.
+
+        Parameters
+        ----------
+        axis : "x", "y" or "z", optional
+            Across which the slices lie; by default as in the slice viewer.
 
         Raises
         ------
@@ -101,7 +111,7 @@ class Montage:
             If no tomogram is shown.
         """
         shape = self._shape()
-        axis = self._main_axis()
+        axis = self._main_axis() if axis is None else axis
         region = whole_slice(shape, axis)
         self._set(full_scene(shape, axis, aspect=self.aspect, gap=_gap(region)))
 
@@ -148,7 +158,7 @@ class Montage:
     @property
     def thickness(self) -> int:
         """Slices over which the mean is shown: as in the slice viewer, unless set otherwise."""
-        return self.workspace.display.thickness if self._thickness is None else self._thickness
+        return self.workspace.display.thickness if self.own_thickness is None else self.own_thickness
 
     def set_thickness(self, slices: int | None) -> None:
         """Show the mean over this many slices; None follows the slice viewer.
@@ -160,7 +170,7 @@ class Montage:
         """
         if slices is not None and slices < 1:
             raise ParameterError(f"a slab has at least 1 slice, got {slices}")
-        before, self._thickness = self.thickness, slices
+        before, self.own_thickness = self.thickness, slices
         if self.thickness != before:
             self._read()
             self.mosaic_changed.emit()
@@ -227,6 +237,28 @@ class Montage:
         """How many slices of the shown page have not been read yet."""
         return self._tiles.missing
 
+    # what is drawn over them
+
+    @property
+    def scene(self) -> MontageScene:
+        """Points, curves and markers over the slices of the shown page, and which of them is where."""
+        if self._scene is None:
+            self._scene = self._new_scene()
+        return self._scene
+
+    def _new_scene(self) -> MontageScene:
+        mosaic, picking = self.mosaic, self.workspace.picking
+        if mosaic is None:
+            return MontageScene()
+        active = picking.active
+        models = [m for m in picking.models if picking.is_visible(m.uid)] if picking.shown else []
+        scenery = Scenery(models, active.uid if active is not None else "", selected=picking.view.selected)
+        return MontageScene.of(mosaic, scenery, active if active in models else None)
+
+    def _on_models(self) -> None:
+        self._scene = None
+        self.models_changed.emit()
+
     def _read(self) -> None:
         """Have the shown page read, and those before and behind it."""
         mosaic = self.mosaic
@@ -275,7 +307,7 @@ class Montage:
 
     def _clear(self) -> None:
         self._tiles.forget()
-        self.mosaic = self.active = self._picture = self._loaded = None
+        self.mosaic = self.active = self._picture = self._loaded = self._scene = None
         self._pasted = set()
         self.mosaic_changed.emit()
         self.active_changed.emit()
@@ -318,7 +350,7 @@ class Montage:
 
     def _show(self, mosaic: Mosaic) -> None:
         if mosaic != self.mosaic:
-            self.mosaic = mosaic
+            self.mosaic, self._scene = mosaic, None
             self._read()
             self.mosaic_changed.emit()
 
