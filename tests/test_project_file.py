@@ -1,8 +1,6 @@
-"""The project file: crashes, two windows, full disks, damage, other versions. No work is ever lost."""
+"""The project file: two windows, full disks, damage, other versions. No work is ever lost."""
 
 import json
-import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -39,53 +37,6 @@ def run(code: str, *arguments: object) -> subprocess.Popen[str]:
 def count_of(path: Path) -> int:
     with Session.open(path) as session:
         return len(session.models()[0])
-
-
-# crashes
-
-# Children are forked from one interpreter, as starting it is what takes the time. Each edits its own project
-# and says so after each edit, until it is killed.
-KILLER = """
-import os, random, signal, sys, time
-from napari_tomopick.project import Session
-
-chance = random.Random(0)
-for path in sys.argv[1:]:
-    said, say = os.pipe()
-    child = os.fork()
-    if child == 0:
-        session = Session.open(path)
-        (model,) = session.models()
-        for number in range(len(model), 100000):
-            session.add_points(model.uid, [[number % 100, 0, 0]], [number])
-            os.write(say, b"%d\\n" % (number + 1))
-    os.close(say)
-    heard, wanted = b"", chance.randrange(20)
-    while heard.count(b"\\n") <= wanted:
-        heard += os.read(said, 100)
-    time.sleep(chance.uniform(0, 0.003))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    print(path, (heard + os.read(said, 10**6)).split()[-1].decode())
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes to kill them")
-def test_kill_9_at_any_moment_loses_nothing_that_was_done(project: Path) -> None:
-    copies = [shutil.copy(project, project.with_name(f"{n}.tomopick")) for n in range(20)]
-    said, _ = run(KILLER, *copies).communicate()
-    counts = set()
-    for path, acknowledged in map(str.split, said.splitlines()):
-        with Session.open(path) as session:
-            (model,) = session.models()
-            assert len(model) - int(acknowledged) in (0, 1)
-            assert model.levels[3:].tolist() == list(range(3, len(model)))
-            assert [session.undo(), session.redo()] == ["Add point", "Add point"]
-            assert len(session.models()[0]) == len(model)
-            assert session._store.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        counts.add(len(model))
-    assert len(said.splitlines()) == 20
-    assert len(counts) > 5  # they were killed at different moments, in the middle of the work
 
 
 def test_undone_edits_survive_closing(project: Path) -> None:
