@@ -15,15 +15,24 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
-from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.models.tomogram import Acquisition, Tomogram
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import Session
+from napari_tomopick.project.particle_edits import DEFAULT_COLOUR
 
 SHAPE = (40, 50, 60)
 coordinates = st.floats(0, 39, allow_subnormal=False)
 positions = st.tuples(coordinates, coordinates, coordinates)
 points = st.lists(st.tuples(positions, st.integers(0, 39)), min_size=1, max_size=4)
 choices = st.integers(0, 1000)
+# type, group, colour, box size
+looks = st.tuples(
+    st.sampled_from(["general", "surface", "dipole"]),
+    st.integers(1, 3),
+    st.sampled_from(["#ffd166", "#06d6a0"]),
+    st.none() | st.integers(2, 64),
+)
+STANDARD_LOOK = (Model("").type.value, 1, Model("").colour, None)
 
 
 def plain(name: str, particles: Particles) -> dict[str, Any]:
@@ -43,17 +52,52 @@ def plain(name: str, particles: Particles) -> dict[str, Any]:
 def held(session: Session) -> dict[str, Any]:
     """All that a session shows, as plain values."""
     return {
-        "tomograms": {t.name: [session.status(t.name).value, t.source] for t in session.tomograms()},
+        "tomograms": {
+            t.name: [
+                session.status(t.name).value,
+                t.source,
+                t.voxel_size_angstrom,
+                t.acquisition.tilt_range_degrees,
+            ]
+            for t in session.tomograms()
+        },
         "models": {
             m.uid: {
                 "tomogram": m.tomogram,
                 "name": m.name,
                 "points": list(zip(map(tuple, m.points.tolist()), m.levels.tolist(), strict=True)),
+                "proposed": m.proposed.tolist(),
                 "marker": None if m.marker is None else tuple(m.marker.tolist()),
+                "look": (m.type.value, m.group, m.colour, m.box_size),
+                "voxel size": m.voxel_size_angstrom,
             }
             for m in session.models()
         },
-        "sets": {p.uid: plain(p.name, session.particles(p.uid)) for p in session.particle_sets()},
+        "sets": {
+            p.uid: {
+                **plain(p.name, session.particles(p.uid)),
+                "colour": p.colour,
+                "voxel size": p.voxel_size_angstrom,
+            }
+            for p in session.particle_sets()
+        },
+    }
+
+
+def counted(state: dict[str, Any]) -> dict[str, Any]:
+    """What the summaries of the tomograms must say of a state."""
+    models, sets = state["models"].values(), state["sets"].values()
+    return {
+        name: (
+            facts[0],
+            {m["name"]: len(m["points"]) for m in models if m["tomogram"] == name},
+            {
+                s["name"]: sum(row[1] == name for row in s["rows"])
+                for s in sets
+                if any(row[1] == name for row in s["rows"])
+            },
+        )
+        for name, facts in state["tomograms"].items()
     }
 
 
@@ -109,8 +153,9 @@ class Edits(RuleBasedStateMachine):
     def add_tomogram(self) -> None:
         name, before = next(self.names), copy.deepcopy(self.state)
         source = next(iter(self.state["tomograms"]), None)
-        self.session.add_tomogram(Tomogram(name, Path("t.mrc"), SHAPE, 10.0, source=source))
-        self.state["tomograms"][name] = ["todo", source]
+        size = next((facts[2] for facts in self.state["tomograms"].values()), 10.0)
+        self.session.add_tomogram(Tomogram(name, Path("t.mrc"), SHAPE, size, source=source))
+        self.state["tomograms"][name] = ["todo", source, size, None]
         self.edited(before)
 
     @precondition(lambda self: self.state["tomograms"])
@@ -144,8 +189,8 @@ class Edits(RuleBasedStateMachine):
         self.session.rename_tomogram(name, new)
         tomograms = self.state["tomograms"].items()
         self.state["tomograms"] = {
-            (new if key == name else key): [status, new if source == name else source]
-            for key, (status, source) in tomograms
+            (new if key == name else key): [status, new if source == name else source, *facts]
+            for key, (status, source, *facts) in tomograms
         }
         for model in self.state["models"].values():
             model["tomogram"] = new if model["tomogram"] == name else model["tomogram"]
@@ -154,12 +199,38 @@ class Edits(RuleBasedStateMachine):
         self.edited(before)
 
     @precondition(lambda self: self.state["tomograms"])
+    @rule(size=st.sampled_from([8.0, 10.0, 13.5]), tilts=st.none() | st.just((-60.0, 57.5)))
+    def correct_all_tomograms(self, size: float, tilts: Any) -> None:
+        before, (low, high) = copy.deepcopy(self.state), tilts or (None, None)
+        acquisition = Acquisition(tilt_min_degrees=low, tilt_max_degrees=high)
+        self.session.replace_tomograms(
+            [
+                replace(tomogram, voxel_size_angstrom=size, acquisition=acquisition)
+                for tomogram in self.session.tomograms()
+            ]
+        )
+        for facts in self.state["tomograms"].values():
+            facts[2:] = [size, tilts]
+        owners = [*self.state["models"].values(), *(s for s in self.state["sets"].values() if s["rows"])]
+        for owner in owners:
+            owner["voxel size"] = size
+        self.edited(before)
+
+    @precondition(lambda self: self.state["tomograms"])
     @rule(choice=choices, clicked=points)
     def add_model(self, choice: int, clicked: Any) -> None:
         tomogram, name, before = self.pick("tomograms", choice), next(self.names), copy.deepcopy(self.state)
         xyz, levels = map(np.array, zip(*clicked, strict=True))
         uid = self.session.add_model(Model(name, tomogram=tomogram, points=xyz, levels=levels))
-        self.state["models"][uid] = {"tomogram": tomogram, "name": name, "points": clicked, "marker": None}
+        self.state["models"][uid] = {
+            "tomogram": tomogram,
+            "name": name,
+            "points": clicked,
+            "proposed": [False] * len(clicked),
+            "marker": None,
+            "look": STANDARD_LOOK,
+            "voxel size": self.state["tomograms"][tomogram][2],
+        }
         self.edited(before)
 
     @precondition(lambda self: self.state["models"])
@@ -171,11 +242,14 @@ class Edits(RuleBasedStateMachine):
         self.edited(before)
 
     @precondition(lambda self: self.state["models"])
-    @rule(choice=choices, clicked=points)
-    def add_points(self, choice: int, clicked: Any) -> None:
+    @rule(choice=choices, clicked=points, proposed=st.booleans())
+    def add_points(self, choice: int, clicked: Any, proposed: bool) -> None:
         uid, before = self.pick("models", choice), copy.deepcopy(self.state)
-        self.session.add_points(uid, [p for p, _ in clicked], [level for _, level in clicked])
-        self.state["models"][uid]["points"] = self.state["models"][uid]["points"] + clicked
+        xyz, levels = map(np.array, zip(*clicked, strict=True))
+        self.session.add_points(uid, xyz, levels, proposed=proposed)
+        model = self.state["models"][uid]
+        model["points"] = [*model["points"], *clicked]
+        model["proposed"] = [*model["proposed"], *[proposed] * len(clicked)]
         self.edited(before)
 
     @precondition(lambda self: any(m["points"] for m in self.state["models"].values()))
@@ -188,6 +262,7 @@ class Edits(RuleBasedStateMachine):
         self.session.move_points(uid, rows, [to] * len(rows))
         for row in rows:
             mine[row] = (to, mine[row][1])
+            self.state["models"][uid]["proposed"][row] = False
         self.state["models"][uid]["points"] = mine
         self.edited(before)
 
@@ -198,7 +273,9 @@ class Edits(RuleBasedStateMachine):
         mine = self.state["models"][uid]["points"]
         rows = {row % len(mine) for row in where} if mine else set()
         self.session.delete_points(uid, list(rows))
-        self.state["models"][uid]["points"] = [p for row, p in enumerate(mine) if row not in rows]
+        for what in ("points", "proposed"):
+            kept = self.state["models"][uid][what]
+            self.state["models"][uid][what] = [p for row, p in enumerate(kept) if row not in rows]
         self.edited(before)
 
     @precondition(lambda self: self.state["models"])
@@ -207,7 +284,37 @@ class Edits(RuleBasedStateMachine):
         uid, name, before = self.pick("models", choice), next(self.names), copy.deepcopy(self.state)
         xyz, levels = map(np.array, zip(*clicked, strict=True))
         self.session.change_model(uid, points=xyz, levels=levels, name=name, marker=marker)
-        self.state["models"][uid].update(points=clicked, name=name, marker=marker)
+        proposed = [False] * len(clicked)
+        self.state["models"][uid].update(points=clicked, proposed=proposed, name=name, marker=marker)
+        self.edited(before)
+
+    @precondition(lambda self: self.state["models"])
+    @rule(choice=choices, where=st.none() | st.lists(choices, max_size=3))
+    def accept_points(self, choice: int, where: list[int] | None) -> None:
+        uid, before = self.pick("models", choice), copy.deepcopy(self.state)
+        mine = self.state["models"][uid]["proposed"]
+        rows = {row % len(mine) for row in where} if where and mine else set()
+        self.session.accept_points(uid, None if where is None else sorted(rows))
+        self.state["models"][uid]["proposed"] = [
+            was and where is not None and row not in rows for row, was in enumerate(mine)
+        ]
+        self.edited(before)
+
+    @precondition(lambda self: self.state["models"])
+    @rule(choice=choices, marker=st.none() | positions)
+    def set_marker(self, choice: int, marker: Any) -> None:
+        uid, before = self.pick("models", choice), copy.deepcopy(self.state)
+        self.session.set_marker(uid, marker)
+        self.state["models"][uid]["marker"] = marker
+        self.edited(before)
+
+    @precondition(lambda self: self.state["models"])
+    @rule(choice=choices, look=looks)
+    def change_look(self, choice: int, look: Any) -> None:
+        uid, before = self.pick("models", choice), copy.deepcopy(self.state)
+        fields = dict(zip(("type", "group", "colour", "box_size"), look, strict=True))
+        self.session.change_model(uid, **fields)
+        self.state["models"][uid]["look"] = look
         self.edited(before)
 
     @precondition(lambda self: self.state["tomograms"])
@@ -215,7 +322,8 @@ class Edits(RuleBasedStateMachine):
     def add_particles(self, clicked: Any, seed: int) -> None:
         name, before, particles = next(self.names), copy.deepcopy(self.state), self.particles(clicked, seed)
         uid = self.session.add_particles(name, particles, Step("manual"))
-        self.state["sets"][uid] = plain(name, particles)
+        size = next(facts[2] for facts in self.state["tomograms"].values())
+        self.state["sets"][uid] = {**plain(name, particles), "colour": DEFAULT_COLOUR, "voxel size": size}
         self.edited(before)
 
     @precondition(lambda self: self.state["sets"])
@@ -227,7 +335,19 @@ class Edits(RuleBasedStateMachine):
         order = np.random.default_rng(seed).permutation(len(ids))
         new = replace(new, ids=np.array(ids, np.int64)[order])
         self.session.update_particles(uid, new)
-        self.state["sets"][uid] = plain(self.state["sets"][uid]["name"], new.select(np.argsort(order)))
+        item = self.state["sets"][uid]
+        item.update(plain(item["name"], new.select(np.argsort(order))))
+        item["voxel size"] = next(facts[2] for facts in self.state["tomograms"].values()) if ids else None
+        self.edited(before)
+
+    @precondition(lambda self: self.state["sets"])
+    @rule(choice=choices, colour=st.none() | st.sampled_from(["#111111", "#eeeeee"]))
+    def change_particle_set(self, choice: int, colour: str | None) -> None:
+        uid, before = self.pick("sets", choice), copy.deepcopy(self.state)
+        name = None if colour is not None else next(self.names)
+        self.session.change_particle_set(uid, name=name, colour=colour)
+        item = self.state["sets"][uid]
+        item.update(name=name or item["name"], colour=colour or item["colour"])
         self.edited(before)
 
     @precondition(lambda self: self.state["sets"])
@@ -254,7 +374,7 @@ class Edits(RuleBasedStateMachine):
         before = self.group = copy.deepcopy(self.state)
         try:
             with self.session.edit("group"):
-                self.add_points(choice, clicked)
+                self.add_points(choice, clicked, False)
                 self.remove_particles(choice, [choice])
                 self.delete_points(choice, [choice])
                 self.change_model(choice, clicked, None)
@@ -263,6 +383,25 @@ class Edits(RuleBasedStateMachine):
                     raise ZeroDivisionError
         except ZeroDivisionError:
             self.state = before
+        self.group = None
+        self.edited(before)
+
+    @precondition(lambda self: self.state["models"] and self.state["sets"])
+    @rule(choice=choices, clicked=points)
+    def a_group_of_which_a_part_fails(self, choice: int, clicked: Any) -> None:
+        before = self.group = copy.deepcopy(self.state)
+        with self.session.edit("group"):
+            self.add_points(choice, clicked, True)
+            kept = copy.deepcopy(self.state)
+            try:
+                with self.session.edit("part"):
+                    self.delete_points(choice, [choice, choice + 1])
+                    self.remove_particle_set(choice)
+                    self.correct_all_tomograms(20.0, None)
+                    raise ZeroDivisionError
+            except ZeroDivisionError:
+                self.state = kept
+            self.set_marker(choice, (1.0, 2.0, 3.0))
         self.group = None
         self.edited(before)
 
@@ -294,6 +433,14 @@ class Edits(RuleBasedStateMachine):
         shown = held(self.session)
         assert shown == self.state
         assert list(shown["tomograms"]) == list(self.state["tomograms"])
+        assert counted(self.state) == {
+            s.tomogram.name: (
+                s.status.value,
+                {count.name: count.number for count in s.points},
+                {count.name: count.number for count in s.particles},
+            )
+            for s in self.session.summaries()
+        }
         assert (self.session.undo_label is None) == (not self.past)
         assert (self.session.redo_label is None) == (not self.future)
         assert self.session._store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -301,8 +448,8 @@ class Edits(RuleBasedStateMachine):
 
 TestEdits = Edits.TestCase
 TestEdits.settings = settings(
-    max_examples=30,
-    stateful_step_count=30,
+    max_examples=40,
+    stateful_step_count=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
