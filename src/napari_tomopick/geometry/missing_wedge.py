@@ -69,3 +69,31 @@ def measured(
     # frequencies along the tilt axis are in every plane; the tolerance keeps them there after a rotation
     tolerance = 1e-9 * np.abs(frequencies_xyz).max(initial=1.0)
     return np.asarray((k_beam >= low * k_across - tolerance) & (k_beam <= high * k_across + tolerance))
+
+
+def degrees_outside(
+    directions: ArrayLike, tilt_range_degrees: tuple[float, float], tilt_axis: Literal["x", "y"] = "y"
+) -> NDArray[np.float64]:
+    """How far in degrees directions lie outside what was measured; negative: so far within it.
+
+    A smooth surface shows where its normal is a measured direction (see `measured`). Along the tilt axis this
+    is 0: the planes of all tilts meet there.
+
+    Parameters
+    ----------
+    directions : array-like, shape (n, 3)
+        x, y, z of any length.
+    tilt_range_degrees, tilt_axis
+        As in `measured`.
+    """
+    check_tilt_range(tilt_range_degrees)
+    unit = np.asarray(directions, dtype=np.float64)
+    unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
+    across = unit[:, 0] if tilt_axis == "y" else -unit[:, 1]
+    beam = np.where(across < 0, -unit[:, 2], unit[:, 2])
+    across = np.abs(across)
+    low, high = np.radians(tilt_range_degrees)
+    beyond = np.maximum(
+        beam * np.cos(high) - across * np.sin(high), across * np.sin(low) - beam * np.cos(low)
+    )
+    return np.asarray(np.degrees(np.arcsin(np.clip(beyond, -1.0, 1.0))))
