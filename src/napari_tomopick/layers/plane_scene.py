@@ -21,6 +21,7 @@ from napari_tomopick.layers.user_points import (
     MARKER_SIZE,
     MIN_POINT_PIXELS,
     OTHERS_OPACITY,
+    TRACED_POINT_SIZE,
     curve_segments,
     point_size,
 )
@@ -91,18 +92,25 @@ class _Spheres:
     widths: NDArray[np.float64]
     dashed: NDArray[np.bool_]
 
-    def cut(self, plane: Plane) -> tuple[Circles, NDArray[np.intp]]:
-        """The circles in a plane, and which sphere each is of."""
+    def cut(self, plane: Plane, beside: float = 1.0) -> tuple[Circles, NDArray[np.intp]]:
+        """The circles in a plane, and which sphere each is of; ``beside``: see `Scenery.seen_in`."""
         uv, distance = plane.coordinates(self.centres)
         which = np.flatnonzero(np.abs(distance) < self.radii)
         radii = np.sqrt(self.radii[which] ** 2 - distance[which] ** 2)
         least = MIN_POINT_PIXELS / 2
+        rgba, fills = self.rgba[which], self.fills[which]
+        if beside < 1:
+            faint = (np.abs(distance[which]) > 0.5) & (self.radii[which] <= TRACED_POINT_SIZE / 2)
+            rgba, fills = (
+                np.where(faint[:, None], rgba * (1, 1, 1, beside), rgba),
+                np.where(faint, 0.0, fills),
+            )
         return (
             Circles(
                 uv[which],
                 radii,
-                self.rgba[which],
-                self.fills[which],
+                rgba,
+                fills,
                 self.widths[which],
                 least,
                 self.dashed[which],
@@ -119,7 +127,7 @@ class _Segments:
     rgba: NDArray[np.float64]
     widths: NDArray[np.float64]
 
-    def near(self, plane: Plane, reach: float) -> tuple[NDArray, NDArray, NDArray]:
+    def near(self, plane: Plane, reach: float, beside: float) -> tuple[NDArray, NDArray, NDArray]:
         """The parts of lines within reach of a plane: ends ``(m, 2, 2)`` in it, rgba and widths."""
         start, d0 = plane.coordinates(self.lines[:, 0])
         end, d1 = plane.coordinates(self.lines.sum(axis=1))
@@ -143,7 +151,7 @@ class _Segments:
         ends = start[row, None] + t * (end - start)[row, None]
         distance = np.abs(d0[row] + t.mean(axis=1)[:, 0] * (d1 - d0)[row])
         rgba = self.rgba[row].copy()
-        rgba[:, 3] *= np.clip(1 - distance / reach, 0, 1)
+        rgba[:, 3] *= np.clip(1 - distance / reach, 0, 1) * np.where(distance > 0.5, beside, 1.0)
         return ends, rgba, self.widths[row]
 
     def starting_near(self, plane: Plane, reach: float) -> tuple[NDArray, NDArray, NDArray]:
@@ -198,9 +206,17 @@ class Scenery:
         self._marker_rgba = _rgba(marked)
         self._particles, self._axes, self._axes_reach = _particles_of(sets or {}, look or Look())
 
-    def seen_in(self, plane: Plane) -> PlaneScene:
-        """What of it is seen in a plane."""
-        circles, which = self._points.cut(plane)
+    def seen_in(self, plane: Plane, beside: float = 1.0) -> PlaneScene:
+        """What of it is seen in a plane.
+
+        Parameters
+        ----------
+        plane : Plane
+        beside : float
+            Opacity of curves and of points on them that lie more than half a voxel off: below 1 where slices
+            stand side by side, and it must be seen which of them are traced.
+        """
+        circles, which = self._points.cut(plane, beside)
         particles, _ = self._particles.cut(plane)
         highlighted = circles.rows(self._selected[which])
         highlighted = Circles(
@@ -211,7 +227,7 @@ class Scenery:
         arms = np.sqrt((MARKER_SIZE / 2) ** 2 - distance[near] ** 2)
         return PlaneScene(
             Overlay(
-                lines=Lines(*self._curves.near(plane, CURVE_REACH)),
+                lines=Lines(*self._curves.near(plane, CURVE_REACH, beside)),
                 arrows=Arrows.joined(
                     [
                         Arrows(*self._axes.starting_near(plane, self._axes_reach)),
