@@ -47,6 +47,10 @@ class Review:
         """The particles of a set in the shown tomogram."""
         return self._particles[uid]
 
+    def count(self, uid: str) -> int:
+        """How many particles of a set lie in the shown tomogram; 0 of a set that is not there any more."""
+        return len(self._particles[uid]) if uid in self._particles else 0
+
     @property
     def scored(self) -> bool:
         """Whether any particle has a score."""

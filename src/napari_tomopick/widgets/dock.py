@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.widgets.closing import close_with_window
 from napari_tomopick.widgets.focus import canvas_follows_mouse
 from napari_tomopick.widgets.texts import Report
 
@@ -125,6 +126,7 @@ class Dock(QWidget):
         """Catch up on what changed meanwhile; let keys go to the canvas under the mouse from now on."""
         super().showEvent(event)
         canvas_follows_mouse(self.window())
+        close_with_window(self.window(), self.workspace)
         self._catch_up(visible=True)
         frame = _frame(self)
         if frame is not None and frame is not self._frame:

@@ -116,7 +116,7 @@ class ReviewDock(Dock):
                 set_text=lambda s, text: self._rename(s.uid, text),
                 stretch=True,
             ),
-            Column("Particles", lambda s: str(len(self.review.particles(s.uid))), number=True),
+            Column("Particles", lambda s: str(self.review.count(s.uid)), number=True),
         ]
 
     def refresh(self) -> None:

@@ -230,11 +230,14 @@ class RowsTable(QTableView):
     -------
     chosen(row)
         The user moved to another row.
+    selected_changed()
+        Other rows are selected, or another one is current.
     opened(row)
         The user double-clicked a row, or pressed Enter.
     """
 
     chosen = Signal(object)
+    selected_changed = Signal()
     opened = Signal(object)
 
     def __init__(self, columns: Sequence[Column], key: Callable[[Any], Any], name: str) -> None:
@@ -257,7 +260,9 @@ class RowsTable(QTableView):
         header.setMinimumSectionSize(24)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setStretchLastSection(not any(column.stretch for column in columns))
+        # not lambdas: Qt, which has made these senders, would keep what they hold for ever
         self.selectionModel().currentRowChanged.connect(self._on_current)
+        self.selectionModel().selectionChanged.connect(self._on_selected)
         self.doubleClicked.connect(self._open)
 
     def let_sort(self) -> None:
@@ -267,7 +272,7 @@ class RowsTable(QTableView):
         header.setSortIndicatorClearable(True)
         self.setSortingEnabled(True)
         header.setSortIndicatorShown(False)
-        header.sortIndicatorChanged.connect(lambda *_: self._fit_columns())
+        header.sortIndicatorChanged.connect(self._fit_columns)
 
     @property
     def rows(self) -> tuple[Any, ...]:
@@ -363,6 +368,10 @@ class RowsTable(QTableView):
     def _on_current(self, index: QModelIndex) -> None:
         if index.isValid() and not self.signalsBlocked():
             self.chosen.emit(self.row_at(index))
+            self.selected_changed.emit()
+
+    def _on_selected(self) -> None:
+        self.selected_changed.emit()
 
     def _open(self, index: QModelIndex) -> None:
         self.opened.emit(self.row_at(index))
