@@ -130,7 +130,7 @@ def test_particles_have_their_id_and_score(shown, particles, gallery):
     assert [t.caption for t in tiles[:3]] == ["0 · 0.5", "10 · 0.9", "20"]
     assert tiles[0].picture.shape == (12, 12)
     assert "Particle 10 of 'found'" in tiles[1].tip
-    assert gallery.sources() == [(CURRENT_MODEL, "membrane (current model)"), (particles, "found")]
+    assert gallery.sources() == [(CURRENT_MODEL, "membrane (model)"), (particles, "found")]
 
 
 def test_without_a_model_the_particles_are_shown(shown, particles, gallery):
@@ -194,13 +194,24 @@ def test_pages(shown, picked, gallery):
     # what is seen first stays in sight
     gallery.set_page_size(3)
     assert 4 in [t.place for t in gallery.tiles()]
+    # who sees the last sees the next
     gallery.turn_to(3)
-    shown.session.add_points(picked, scattered(3, 5), [0, 0, 0])
+    for row, number in enumerate(("11", "12", "13")):
+        shown.session.add_points(picked, scattered(3, 5)[row : row + 1], [0])
+        gallery.refresh()
+        assert gallery.tiles()[-1].caption == number
+    assert gallery.page == 4
+    # and who looks elsewhere, or takes a deletion back, is left there
+    gallery.delete(12)
     gallery.refresh()
-    assert [t.caption for t in gallery.tiles()] == ["13"]
-    # who looks elsewhere is left there
+    assert gallery.page == 3
+    gallery.delete(0)
+    gallery.refresh()
+    shown.undo()
+    gallery.refresh()
+    assert gallery.page == 3
     gallery.turn_to(0)
-    shown.session.add_points(picked, scattered(3, 6), [0, 0, 0])
+    shown.session.add_points(picked, scattered(1, 6), [0])
     gallery.refresh()
     assert gallery.page == 0
 

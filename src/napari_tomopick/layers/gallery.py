@@ -153,7 +153,7 @@ class Gallery:
     def sources(self) -> list[tuple[str, str]]:
         """What boxes can be shown of: (`CURRENT_MODEL` or the uid of a particle set, text)."""
         active = self._workspace.picking.active
-        models = [(CURRENT_MODEL, f"{active.name} (current model)")] if active is not None else []
+        models = [(CURRENT_MODEL, f"{active.name} (model)")] if active is not None else []
         return models + [(s.uid, s.name) for s in self._workspace.review.sets]
 
     @property
@@ -165,12 +165,17 @@ class Gallery:
 
     def refresh(self) -> None:
         """Take boxes from the session as they are now, and sort them."""
-        before = self.boxes
-        at_end = self.page >= self.pages - 1 and len(before) > 0
+        before, at_end = self.boxes, self.page >= self.pages - 1
         self.boxes = self._sorted(self._found())
-        grown = self.boxes.uid == before.uid and len(self.boxes) > len(before)
-        # who sees the last box is to see the next one too
-        self.turn_to(self.pages - 1 if grown and at_end else self.page)
+        one_more = self.boxes.uid == before.uid and len(self.boxes) == len(before) + 1
+        # who picks, and sees the last box, is to see the next one too
+        follow = (
+            at_end
+            and one_more
+            and len(before) > 0
+            and not np.array_equal(self.boxes.positions[-1], before.positions[-1])
+        )
+        self.turn_to(self.pages - 1 if follow else self.page)
         self._keep_current()
 
     def _found(self) -> Boxes:

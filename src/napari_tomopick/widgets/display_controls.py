@@ -6,14 +6,26 @@ import weakref
 from collections.abc import Callable
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tomopick.layers.display import CLIP_PERCENT, MAX_THICKNESS
 from napari_tomopick.layers.workspace import Workspace
+from napari_tomopick.widgets.dock import SPACING
 from napari_tomopick.widgets.focus import wheel_scrolls_past
 
 # below two voxels there is nothing to filter; a first step that can be seen is one to four
 FINEST_VOXELS, FIRST_VOXELS = 2.0, 4.0
+MAX_CLIP = 9.9
 
 
 class LowPassField(QDoubleSpinBox):
@@ -48,7 +60,7 @@ class DisplayControls(QWidget):
         self.thickness.setObjectName("slab-thickness")
         self.thickness.setRange(1, MAX_THICKNESS)
         self.thickness.setToolTip(
-            "Slices over which the mean is shown, with the shown one in the middle; in every plane"
+            "Show the mean over this many slices, with the one shown in the middle; in every plane"
         )
         self.thickness.valueChanged.connect(lambda n: self._do(lambda: display.set_thickness(n)))
         self.low_pass = LowPassField()
@@ -63,18 +75,21 @@ class DisplayControls(QWidget):
         self.low_pass.valueChanged.connect(lambda v: self._do(lambda: display.set_low_pass(v or None)))
         self.clip = QDoubleSpinBox()
         self.clip.setObjectName("contrast-clip")
-        self.clip.setRange(0, 25)
+        self.clip.setRange(0, MAX_CLIP)
         self.clip.setDecimals(1)
         self.clip.setSingleStep(0.5)
-        self.clip.setSuffix(" %")
+        self.clip.setSuffix("%")
         self.clip.setToolTip(
             "Contrast by percentile: this share of the voxels is plainly black, and as many white. "
             "More is a harder contrast"
         )
         self.clip.valueChanged.connect(lambda v: self._do(lambda: display.set_clip(v)))
-        for field in (self.thickness, self.low_pass, self.clip):
-            field.setKeyboardTracking(False)
-            wheel_scrolls_past(field)
+        for field, widest in (
+            (self.thickness, str(MAX_THICKNESS)),
+            (self.low_pass, "999 Å"),
+            (self.clip, f"{MAX_CLIP} %"),
+        ):
+            narrow_field(field, widest)
         self.fit = self._button(
             "Slice", "contrast-slice", display.fit_slice, "Set the contrast by the slice that is shown now"
         )
@@ -88,20 +103,11 @@ class DisplayControls(QWidget):
             "Swap black and white",
         )
         self.invert.setCheckable(True)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(QLabel("Slab"), 0, 0)
-        grid.addWidget(self.thickness, 0, 1)
-        grid.addWidget(QLabel("Low-pass"), 0, 2)
-        grid.addWidget(self.low_pass, 0, 3)
-        grid.addWidget(QLabel("Contrast"), 1, 0)
-        grid.addWidget(self.clip, 1, 1)
-        buttons = QHBoxLayout()
-        for button in (self.fit, self.whole, self.invert):
-            buttons.addWidget(button)
-        grid.addLayout(buttons, 1, 2, 1, 2)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.addLayout(_spread(QLabel("Slab"), self.thickness, QLabel("Low-pass"), self.low_pass))
+        layout.addLayout(_spread(QLabel("Contrast"), self.clip, self.fit, self.whole, self.invert))
         signals = (display.filtering_changed, display.grey_changed, workspace.tomogram_changed)
         for signal in signals:
             signal.connect(self.refresh)
@@ -114,7 +120,6 @@ class DisplayControls(QWidget):
         blockers = [QSignalBlocker(w) for w in (self.thickness, self.low_pass, self.clip, self.invert)]
         if tomogram is not None:
             self.low_pass.voxel_size_angstrom = tomogram.voxel_size_angstrom
-        self.thickness.setSuffix(" slice" if display.thickness == 1 else " slices")
         self.thickness.setValue(display.thickness)
         self.low_pass.setValue(display.low_pass_angstrom or 0)
         self.clip.setValue(display.clip_percent)
@@ -135,12 +140,40 @@ class DisplayControls(QWidget):
         button = QPushButton(text)
         button.setObjectName(name)
         button.setToolTip(tip)
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        button.setMinimumWidth(button.fontMetrics().horizontalAdvance(text) + 2 * SPACING)
         button.clicked.connect(lambda: self._do(action))
         return button
 
     def _do(self, action: Callable[[], None]) -> None:
         with self._workspace.reporting():
             action()
+
+
+def narrow_field(field: QAbstractSpinBox, widest: str) -> None:
+    """Make a field no wider than its numbers need; it changes by the wheel only once it was clicked.
+
+    Parameters
+    ----------
+    field : QAbstractSpinBox
+    widest : str
+        The longest text that is usual in it.
+    """
+    field.setKeyboardTracking(False)
+    wheel_scrolls_past(field)
+    metrics = field.fontMetrics()
+    # napari's style puts a button at either end
+    field.setMinimumWidth(metrics.horizontalAdvance(widest) + 4 * metrics.height())
+    field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+
+def _spread(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets side by side; all but the texts share the room that is left."""
+    layout = QHBoxLayout()
+    layout.setSpacing(SPACING)
+    for widget in widgets:
+        layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+    return layout
 
 
 def _letting_go(controls: weakref.ref[DisplayControls], signals: tuple) -> Callable[[], None]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QSpinBox, QToolButton, QWidget
+from qtpy.QtCore import QSignalBlocker, QSize
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QBoxLayout, QComboBox, QLabel, QPushButton, QSizePolicy, QSpinBox, QWidget
 from superqt import QFlowLayout
 
 from napari_tomopick.layers.gallery import MAX_BOX, MAX_SLICES, Gallery
-from napari_tomopick.widgets.dock import SPACING, Dock, row
-from napari_tomopick.widgets.focus import wheel_scrolls_past
+from napari_tomopick.widgets.display_controls import narrow_field
+from napari_tomopick.widgets.dock import MARGIN, SPACING, WIDTH, Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.texts import note
 from napari_tomopick.widgets.thumbnails import ThumbnailGrid
@@ -45,7 +46,7 @@ class GalleryDock(Dock):
         self.source.setToolTip("Whose boxes are shown: the model that gets the points, or a particle set")
         # a long name is not to make the dock wide
         self.source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.source.setMinimumContentsLength(18)
+        self.source.setMinimumContentsLength(22)
         self.source.activated.connect(lambda i: self._do(lambda: gallery.show(self.source.itemData(i))))
         self.box = QSpinBox()
         self.box.setObjectName("gallery-box")
@@ -56,11 +57,11 @@ class GalleryDock(Dock):
         self.slices = QSpinBox()
         self.slices.setObjectName("gallery-slices")
         self.slices.setRange(1, MAX_SLICES)
-        self.slices.setToolTip("Mean over this many slices about the middle of the box")
+        self.slices.setToolTip("Show the mean over this many slices about the middle of the box")
         self.slices.valueChanged.connect(lambda n: self._do(lambda: gallery.set_cut(slices=n)))
         for field in (self.box, self.slices):
-            field.setKeyboardTracking(False)
-            wheel_scrolls_past(field)
+            narrow_field(field, "1024")
+            field.setFixedWidth(field.minimumWidth())
         self.axis = QComboBox()
         self.axis.setObjectName("gallery-plane")
         self.axis.setToolTip("The plane in which boxes are cut")
@@ -71,23 +72,20 @@ class GalleryDock(Dock):
         self.sorting.setObjectName("gallery-sorting")
         self.sorting.setToolTip("The order of the boxes; best scores come first")
         self.sorting.activated.connect(lambda _: self._sort())
-        self.reverse = _small_button("⇅", "gallery-reverse", "Turn the order round")
+        self.reverse = self._small("⇅", "gallery-reverse", self._sort, "Turn the order round")
         self.reverse.setCheckable(True)
-        self.reverse.clicked.connect(lambda: self._sort())
-        self.smaller = _small_button("−", "gallery-smaller", "Smaller pictures (Ctrl+wheel)")
-        self.larger = _small_button("+", "gallery-larger", "Larger pictures (Ctrl+wheel)")
         self.grid = grid = ThumbnailGrid()
-        self.smaller.clicked.connect(lambda: grid.set_tile_size(round(grid.tile_size / 1.25)))
-        self.larger.clicked.connect(lambda: grid.set_tile_size(round(grid.tile_size * 1.25)))
-        self.previous = _small_button("◀", "previous-page", "The page before (wheel, Page Up)")
-        self.next = _small_button("▶", "next-page", "The next page (wheel, Page Down)")
+        self.smaller = self._small("−", "gallery-smaller", lambda: self._resize(0.8), "Smaller (Ctrl+wheel)")
+        self.larger = self._small("+", "gallery-larger", lambda: self._resize(1.25), "Larger (Ctrl+wheel)")
+        self.previous = self._small(
+            "◀", "previous-page", lambda: self._turn(-1), "The page before (wheel, Page Up)"
+        )
+        self.next = self._small("▶", "next-page", lambda: self._turn(1), "The next page (wheel, Page Down)")
         self.which = QLabel()
         self.which.setObjectName("gallery-page")
         self.state = note("gallery-state")
         self._build()
 
-        self.previous.clicked.connect(lambda: self._turn(-1))
-        self.next.clicked.connect(lambda: self._turn(1))
         grid.turned.connect(self._turn)
         grid.chosen.connect(lambda place: self._do(lambda: gallery.go_to(place)))
         grid.deleted.connect(lambda place: self._do(lambda: gallery.delete(place)))
@@ -116,10 +114,11 @@ class GalleryDock(Dock):
         for text, *fields in (
             ("", self.source),
             ("Box", self.box),
-            ("Mean of", self.slices),
+            ("Slab", self.slices),
             ("Plane", self.axis),
             ("Sort by", self.sorting, self.reverse),
             ("Size", self.smaller, self.larger),
+            ("", self.previous, self.which, self.next),
         ):
             group = QWidget()
             line = row(*([QLabel(text)] if text else []), *fields)
@@ -130,12 +129,23 @@ class GalleryDock(Dock):
         self.column.addWidget(self.grid, 1)
         history = HistoryButtons(self)
         history.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.below.addWidget(self.state)
-        self.below.addLayout(row(self.previous, self.which, self.next, history, stretch=3))
+        self._foot = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._foot.setSpacing(SPACING)
+        self._foot.addWidget(self.state, 3)
+        self._foot.addWidget(history, 2)
+        self.below.addLayout(self._foot)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Below the slices there is more width than height."""
+        super().resizeEvent(event)
+        wide = self.width() > 2 * WIDTH
+        directions = QBoxLayout.Direction
+        self._foot.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
 
     def sizeHint(self) -> QSize:
-        """Two rows of pictures, at least."""
-        around = self.above.sizeHint().height() + self.below.sizeHint().height() + 4 * SPACING
+        """Room for two rows of pictures where the dock is wide."""
+        # a line each of controls above and of the hint below
+        around = 2 * self.source.sizeHint().height() + 2 * SPACING + 2 * MARGIN
         return QSize(super().sizeHint().width(), around + self.grid.sizeHint().height())
 
     def refresh(self) -> None:
@@ -152,7 +162,6 @@ class GalleryDock(Dock):
             self.source.addItem(text, uid)
         self.source.setCurrentIndex(max(0, self.source.findData(gallery.source)))
         self.box.setValue(gallery.boxes.box_size)
-        self.slices.setSuffix(" slice" if gallery.slices == 1 else " slices")
         self.slices.setValue(gallery.slices)
         self.axis.setCurrentIndex(self.axis.findData(gallery.axis))
         self.sorting.clear()
@@ -181,6 +190,9 @@ class GalleryDock(Dock):
         self.gallery.set_page_size(tiles)
         self._show_tiles()
 
+    def _resize(self, factor: float) -> None:
+        self.grid.set_tile_size(round(self.grid.tile_size * factor))
+
     def _turn(self, pages: int) -> None:
         self.gallery.turn_to(self.gallery.page + pages)
         self._show_tiles()
@@ -192,11 +204,7 @@ class GalleryDock(Dock):
         self.reported(action)
         self.refresh()
 
-
-def _small_button(text: str, name: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    return button
+    def _small(self, text: str, name: str, action: Callable[[], Any], tip: str) -> QPushButton:
+        button = self.button(text, name, action, tip)
+        button.setFixedWidth(2 * self.fontMetrics().height())
+        return button

@@ -50,7 +50,7 @@ class ThumbnailGrid(QWidget):
     Parameters
     ----------
     size : int
-        Width of a picture on the screen.
+        Wanted width of a picture on the screen; it is changed as far as the rows then fill the height.
 
     Signals
     -------
@@ -81,7 +81,7 @@ class ThumbnailGrid(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._tiles: Sequence[Tile] = ()
-        self._size = size
+        self._wanted = self._size = size
         self._capacity = 0
         self._pressed: int | None = None
         self._under: int | None = None
@@ -102,14 +102,14 @@ class ThumbnailGrid(QWidget):
 
     @property
     def tile_size(self) -> int:
-        """Width of a picture on the screen."""
-        return self._size
+        """Wanted width of a picture on the screen."""
+        return self._wanted
 
     def set_tile_size(self, size: int) -> None:
         """Show pictures larger or smaller."""
-        self._size = min(max(size, SMALLEST), LARGEST)
+        self._wanted = min(max(size, SMALLEST), LARGEST)
         self.updateGeometry()
-        self._count()
+        self._fit()
         self.update()
 
     @property
@@ -130,17 +130,24 @@ class ThumbnailGrid(QWidget):
 
     def sizeHint(self) -> QSize:
         """Room for two rows of three."""
-        cell = self._cell()
-        return QSize(3 * cell.width(), 2 * cell.height())
+        return QSize(3 * (self._wanted + GAP), 2 * (self._wanted + self._below()))
 
     def minimumSizeHint(self) -> QSize:
-        """Room for one."""
-        return self._cell()
+        """Room for a small one."""
+        return QSize(SMALLEST + GAP, SMALLEST + self._below())
+
+    def _below(self) -> int:
+        """Height of a caption with the gap to the next row."""
+        return self.fontMetrics().height() + GAP
 
     def _cell(self) -> QSize:
-        return QSize(self._size + GAP, self._size + self.fontMetrics().height() + GAP)
+        return QSize(self._size + GAP, self._size + self._below())
 
-    def _count(self) -> None:
+    def _fit(self) -> None:
+        """Let rows fill the height, so that none is lost for a few pixels."""
+        height, below = self.height() + GAP, self._below()
+        rows = max(1, round(height / (self._wanted + below)))
+        self._size = min(max(height // rows - below, SMALLEST), max(SMALLEST, self.width()))
         if self.capacity != self._capacity:
             self._capacity = self.capacity
             self.capacity_changed.emit(self._capacity)
@@ -148,7 +155,7 @@ class ThumbnailGrid(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """See Qt."""
         super().resizeEvent(event)
-        self._count()
+        self._fit()
 
     # drawing
 
@@ -268,7 +275,7 @@ class ThumbnailGrid(QWidget):
         notches = int(self._turned / 120)
         self._turned -= 120 * notches
         if notches and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.set_tile_size(round(self._size * 1.15**notches))
+            self.set_tile_size(round(self._wanted * 1.15**notches))
         elif notches:
             self.turned.emit(-notches)
         event.accept()
