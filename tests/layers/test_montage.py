@@ -153,8 +153,10 @@ def test_contrast_is_that_of_the_viewer_and_reads_nothing(montage, monkeypatch):
 
 
 def test_of_this_view_is_shown_what_is_in_sight(montage):
-    # where the camera looks is known only with a window
-    montage.workspace.image.layer.corner_pixels = np.array([[0, 20, 30], [0, 39, 59]])
+    # 30 voxels wide and 20 high, about x 44.5, y 29.5
+    viewer = montage.workspace.viewer
+    viewer.canvas.size, viewer.scene.camera.zoom = (200, 300), 10.0
+    viewer.scene.camera.center = (0.0, 29.5, 44.5)
     montage.set(first=4, last=13, step=3, rows=1, columns=4)
     montage.show_view()
     assert montage.mosaic.region == Region(30, 20, 30, 20)

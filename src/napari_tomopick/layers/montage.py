@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,14 @@ from napari_tomopick.layers import compat
 from napari_tomopick.layers.montage_scene import MontageScene
 from napari_tomopick.layers.montage_tiles import Tile, Tiles, tiles_of
 from napari_tomopick.layers.plane_scene import Scenery
+from napari_tomopick.layers.viewport import Viewport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_tomopick.layers.tomogram_image import LoadedTomogram
     from napari_tomopick.layers.workspace import Workspace
 
 # of the picture as it is on the screen when all of it is seen, so that slices are told apart
@@ -51,12 +54,15 @@ class Montage:
         Another slice is active.
     models_changed()
         What is drawn over the slices is another.
+    mode_changed()
+        A click means something else.
     """
 
     mosaic_changed = Signal()
     picture_changed = Signal()
     active_changed = Signal()
     models_changed = Signal()
+    mode_changed = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -67,10 +73,12 @@ class Montage:
         # None: that of the slice viewer
         self.own_thickness: int | None = None
         self._linked = False
+        self._adding = False
         self._tiles = Tiles(lambda *args: workspace.run(*args), lambda error: self._failed(error))
         self._picture: NDArray[np.uint8] | None = None
         self._pasted: set[int] = set()
-        self._loaded: Any = None
+        # what the settings are for
+        self._loaded: Callable[[], LoadedTomogram | None] = _nothing
         self._scene: MontageScene | None = None
         self._slots: list[tuple[SignalInstance, Callable[..., Any]]] = [
             (workspace.tomogram_changed, self._on_tomogram),
@@ -78,6 +86,8 @@ class Montage:
             (workspace.display.grey_changed, self._repaint),
             (workspace.picking.models_changed, self._on_models),
             (workspace.picking.shown_changed, self._on_models),
+            (workspace.review.sets_changed, self._on_models),
+            (workspace.review.look_changed, self._on_models),
             (self._tiles.arrived, self._paste),
         ]
 
@@ -89,11 +99,12 @@ class Montage:
         self._on_tomogram()
 
     def disconnect(self) -> None:
-        """Follow the workspace no more, and keep nothing of its tomogram."""
+        """Follow the workspace no more, and keep none of its pictures; settings stay for the next time."""
         for signal, slot in self._slots:
             signal.disconnect(slot, missing_ok=True)
         self.workspace.viewer.dims.events.point.disconnect(self._on_main_slice)
-        self._clear()
+        self._tiles.forget()
+        self._picture = self._scene = None
 
     # which slices
 
@@ -126,7 +137,7 @@ class Montage:
             If no tomogram is shown, or nothing of it is in sight.
         """
         shape, axis = self._shape(), self._main_axis()
-        region = self._region_in_view(axis).within(whole_slice(shape, axis))
+        region = self._region_in_view().within(whole_slice(shape, axis))
         mosaic, gap = self.mosaic, _gap(region)
         if mosaic is None or mosaic.axis != axis:
             self._set(full_scene(shape, axis, region, aspect=self.aspect, gap=gap))
@@ -205,6 +216,17 @@ class Montage:
         self.activate(mosaic.slices[min(max(which, 0), len(mosaic.slices) - 1)])
 
     @property
+    def adding(self) -> bool:
+        """Whether a left click puts a point in a slice, and does not only make it the active one."""
+        return self._adding
+
+    def set_adding(self, on: bool) -> None:
+        """Let a left click put points, or not."""
+        if on != self._adding:
+            self._adding = on
+            self.mode_changed.emit()
+
+    @property
     def linked(self) -> bool:
         """Whether the slice viewer and the active slice go together."""
         return self._linked
@@ -212,6 +234,7 @@ class Montage:
     def set_linked(self, on: bool) -> None:
         """Let the slice viewer show the active slice from now on, and the other way round, or not."""
         self._linked = on
+        self.mode_changed.emit()
         self._take_main_along()
 
     def go_to(self, position: ArrayLike) -> None:
@@ -247,13 +270,20 @@ class Montage:
         return self._scene
 
     def _new_scene(self) -> MontageScene:
-        mosaic, picking = self.mosaic, self.workspace.picking
+        mosaic, picking, review = self.mosaic, self.workspace.picking, self.workspace.review
         if mosaic is None:
             return MontageScene()
-        active = picking.active
         models = [m for m in picking.models if picking.is_visible(m.uid)] if picking.shown else []
-        scenery = Scenery(models, active.uid if active is not None else "", selected=picking.view.selected)
-        return MontageScene.of(mosaic, scenery, active if active in models else None)
+        sets = {s.uid: (review.particles(s.uid), s.colour) for s in review.sets if review.is_visible(s.uid)}
+        active = next((m for m in models if picking.active is m), None)
+        scenery = Scenery(
+            models,
+            "" if active is None else active.uid,
+            sets if review.view.points.visible else {},
+            review.look,
+            picking.view.selected,
+        )
+        return MontageScene.of(mosaic, scenery, active)
 
     def _on_models(self) -> None:
         self._scene = None
@@ -298,19 +328,23 @@ class Montage:
 
     def _on_tomogram(self) -> None:
         loaded = self.workspace.image.loaded
-        if loaded is self._loaded and self.mosaic is not None:
+        same = loaded is not None and self._loaded() is loaded
+        if same and self._picture is not None:
             return  # it only goes by another name
-        self._clear()
-        if self.workspace.tomogram is not None:
-            self._loaded = loaded
-            self.show_full_scene()
-
-    def _clear(self) -> None:
         self._tiles.forget()
-        self.mosaic = self.active = self._picture = self._loaded = self._scene = None
-        self._pasted = set()
-        self.mosaic_changed.emit()
-        self.active_changed.emit()
+        self._picture = self._scene = None
+        if same:
+            self._read()
+            self.mosaic_changed.emit()
+            return
+        self.mosaic = self.active = None
+        if loaded is None or self.workspace.tomogram is None:
+            self._loaded = _nothing
+            self.mosaic_changed.emit()
+            self.active_changed.emit()
+        else:
+            self._loaded = weakref.ref(loaded)
+            self.show_full_scene()
 
     def _on_filtering(self) -> None:
         # it is told too when the tomogram goes
@@ -368,22 +402,24 @@ class Montage:
         axis: Axis = ("z", "y", "x")[compat.sliced_axis(self.workspace.viewer)]  # type: ignore[assignment]
         return axis
 
-    def _region_in_view(self, axis: Axis) -> Region:
-        layer = self.workspace.image.layer
-        if layer is None or self.workspace.is_3d:
+    def _region_in_view(self) -> Region:
+        """The voxels of its slice of which more than half is seen in the slice viewer."""
+        viewer = self.workspace.viewer
+        if self.workspace.is_3d:
             raise ParameterError("Show a slice in the viewer first: the montage takes what is seen of it.")
-        vertical, horizontal = compat.displayed(self.workspace.viewer)
-        low, high = np.asarray(layer.corner_pixels)
-        return Region(
-            int(low[horizontal]),
-            int(low[vertical]),
-            int(high[horizontal] - low[horizontal]) + 1,
-            int(high[vertical] - low[vertical]) + 1,
-        )
+        height, width = viewer.canvas.size
+        up, right = viewer.scene.camera.center[-2:]
+        seen = Viewport(width, height, right, up, viewer.scene.camera.zoom).seen
+        left, bottom, end, top = (int(n) for n in np.rint(seen))
+        return Region(left, bottom, max(end - left, 1), max(top - bottom, 1))
 
     def _failed(self, error: Exception) -> None:
         with self.workspace.reporting():
             raise error
+
+
+def _nothing() -> None:
+    return None
 
 
 def _gap(region: Region) -> int:

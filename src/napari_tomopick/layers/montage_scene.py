@@ -11,10 +11,10 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_tomopick.geometry.mosaic import Mosaic, Place
 from napari_tomopick.geometry.planes import Axis
-from napari_tomopick.layers.overlay import Box, Crosses, Frames, Overlay, Texts
-from napari_tomopick.layers.plane_scene import PlaneScene, Scenery
+from napari_tomopick.layers.overlay import Box, Crosses, Frames, Lines, Overlay, Texts
+from napari_tomopick.layers.plane_scene import LINE, PlaneScene, Scenery
 from napari_tomopick.layers.pointing import Pixel, Spot
-from napari_tomopick.layers.user_points import MARKER_SIZE, MIN_POINT_PIXELS
+from napari_tomopick.layers.user_points import CURVE_REACH, MARKER_SIZE, MIN_POINT_PIXELS, curve_segments
 from napari_tomopick.models.user_points import Model
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ ACTIVE = (1.0, 0.16, 0.16, 1.0)
 WHITE = (1.0, 1.0, 1.0, 1.0)
 # in pixels
 ACTIVE_FRAME, TRACED_FRAME = 3.0, 1.5
-# opacity of the side marker on slices it does not lie in, and of frames where points are only proposed
+# opacity of markers and curves of other slices, and of frames where points are only proposed
 ELSEWHERE, PROPOSED = 0.45, 0.5
+# curves are those of the slice itself; a slice that is not traced has the nearest one, faintly, to go by
+OWN_REACH = 1.0
 # how near to the middle of a small point a click means it
 GRAB_PIXELS = 7.0
 
@@ -53,7 +55,10 @@ class MontageScene:
     @classmethod
     def of(cls, mosaic: Mosaic, scenery: Scenery, active_model: Model | None) -> MontageScene:
         """What is seen of models, with the slices framed in which the active one has points."""
-        tiles = {number: scenery.seen_in(mosaic.plane(number)) for number in mosaic.shown}
+        tiles = {
+            number: scenery.seen_in(mosaic.plane(number), curve_reach=OWN_REACH, beside=ELSEWHERE)
+            for number in mosaic.shown
+        }
         region = mosaic.region
         box = (
             region.left - 0.5,
@@ -61,10 +66,11 @@ class MontageScene:
             region.left + region.width - 0.5,
             region.bottom + region.height - 0.5,
         )
+        guides = _guides(mosaic, active_model)
         parts = [
-            scene.overlay.clipped(box).shifted(*mosaic.shift(number))
+            Overlay.joined([guides[number], scene.overlay]).clipped(box).shifted(*mosaic.shift(number))
             for number, scene in tiles.items()
-            if len(scene.overlay)
+            if len(scene.overlay) or len(guides[number])
         ]
         over = [_marker_elsewhere(mosaic, tiles, active_model), _labels(mosaic, active_model)]
         return cls(Overlay.joined([*parts, *over]), mosaic, tiles)
@@ -98,11 +104,35 @@ def frame_of(mosaic: Mosaic, number: int) -> Box:
     )
 
 
-def active_frame(mosaic: Mosaic, active: int | None) -> Overlay:
+def active_frame(mosaic: Mosaic | None, active: int | None) -> Overlay:
     """The red frame about the active slice, where it is on the shown page."""
-    if active is None or active not in mosaic.shown:
+    if mosaic is None or active is None or active not in mosaic.shown:
         return Overlay()
     return Overlay(frames=Frames.around(frame_of(mosaic, active), ACTIVE, ACTIVE_FRAME))
+
+
+def _guides(mosaic: Mosaic, model: Model | None) -> dict[int, Overlay]:
+    """For each slice in which a surface is not traced, its curve in the nearest one in which it is.
+
+    Only the curves of a few slices away are of help, or of those that stand beside it.
+    """
+    found = dict.fromkeys(mosaic.shown, Overlay())
+    axis = "xyz".index(mosaic.axis)
+    if model is None or model.level_axis() != axis:
+        return found
+    traced, reach = np.unique(model.levels), max(CURVE_REACH, mosaic.step)
+    for number in mosaic.shown:
+        nearest = traced[np.abs(traced - number).argmin()]
+        if nearest == number or abs(nearest - number) > reach:
+            continue
+        here = model.levels == nearest
+        start, way = curve_segments(model.with_points(model.points[here], model.levels[here])).transpose(
+            1, 0, 2
+        )
+        plane = mosaic.plane(number)
+        ends = np.stack([plane.coordinates(start)[0], plane.coordinates(start + way)[0]], axis=1)
+        found[number] = Overlay(lines=Lines(ends, (*_colour(model)[:3], ELSEWHERE), LINE))
+    return found
 
 
 def _marker_elsewhere(mosaic: Mosaic, tiles: Mapping[int, PlaneScene], model: Model | None) -> Overlay:

@@ -127,7 +127,7 @@ class _Segments:
     rgba: NDArray[np.float64]
     widths: NDArray[np.float64]
 
-    def near(self, plane: Plane, reach: float, beside: float) -> tuple[NDArray, NDArray, NDArray]:
+    def near(self, plane: Plane, reach: float) -> tuple[NDArray, NDArray, NDArray]:
         """The parts of lines within reach of a plane: ends ``(m, 2, 2)`` in it, rgba and widths."""
         start, d0 = plane.coordinates(self.lines[:, 0])
         end, d1 = plane.coordinates(self.lines.sum(axis=1))
@@ -151,7 +151,7 @@ class _Segments:
         ends = start[row, None] + t * (end - start)[row, None]
         distance = np.abs(d0[row] + t.mean(axis=1)[:, 0] * (d1 - d0)[row])
         rgba = self.rgba[row].copy()
-        rgba[:, 3] *= np.clip(1 - distance / reach, 0, 1) * np.where(distance > 0.5, beside, 1.0)
+        rgba[:, 3] *= np.clip(1 - distance / reach, 0, 1)
         return ends, rgba, self.widths[row]
 
     def starting_near(self, plane: Plane, reach: float) -> tuple[NDArray, NDArray, NDArray]:
@@ -206,15 +206,17 @@ class Scenery:
         self._marker_rgba = _rgba(marked)
         self._particles, self._axes, self._axes_reach = _particles_of(sets or {}, look or Look())
 
-    def seen_in(self, plane: Plane, beside: float = 1.0) -> PlaneScene:
+    def seen_in(self, plane: Plane, *, curve_reach: float = CURVE_REACH, beside: float = 1.0) -> PlaneScene:
         """What of it is seen in a plane.
 
         Parameters
         ----------
         plane : Plane
+        curve_reach : float
+            How many voxels from the plane curves are still seen, fading.
         beside : float
-            Opacity of curves and of points on them that lie more than half a voxel off: below 1 where slices
-            stand side by side, and it must be seen which of them are traced.
+            Opacity of traced points more than half a voxel from the plane: below 1 where slices stand side
+            by side, and it must be seen which of them are traced.
         """
         circles, which = self._points.cut(plane, beside)
         particles, _ = self._particles.cut(plane)
@@ -227,11 +229,11 @@ class Scenery:
         arms = np.sqrt((MARKER_SIZE / 2) ** 2 - distance[near] ** 2)
         return PlaneScene(
             Overlay(
-                lines=Lines(*self._curves.near(plane, CURVE_REACH, beside)),
+                lines=Lines(*self._curves.near(plane, curve_reach)),
                 arrows=Arrows.joined(
                     [
                         Arrows(*self._axes.starting_near(plane, self._axes_reach)),
-                        Arrows(*self._sides.starting_near(plane, CURVE_REACH)),
+                        Arrows(*self._sides.starting_near(plane, curve_reach)),
                     ]
                 ),
                 circles=Circles.joined([circles, particles, highlighted]),

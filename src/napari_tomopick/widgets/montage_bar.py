@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 from superqt import QFlowLayout
 
 from napari_tomopick.layers.display import MAX_THICKNESS
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_tomopick.widgets.dock import Dock
 
 MAX_ROWS = 12
+FIELD_DIGITS = 13
 FIELDS = {
     "first": ("First", "Number of the first slice"),
     "last": ("Last", "Number of the last slice"),
@@ -48,20 +49,18 @@ def bar() -> tuple[QWidget, QFlowLayout]:
     return widget, layout
 
 
-def toggle(text: str, name: str, tip: str, toggled: Callable[[bool], None]) -> QToolButton:
+def toggle(text: str, name: str, tip: str, toggled: Callable[[bool], None]) -> QPushButton:
     """A button that stays down."""
-    button = QToolButton()
-    button.setText(text)
+    button = QPushButton(text)
     button.setObjectName(name)
     button.setToolTip(tip)
     button.setCheckable(True)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     button.clicked.connect(toggled)
     return button
 
 
-class SliceFields(QWidget):
-    """Which slices a montage shows, and in how many rows and columns.
+class SliceFields:
+    """Which slices a montage shows, and in how many rows and columns; ``groups`` go into a bar.
 
     Parameters
     ----------
@@ -71,12 +70,7 @@ class SliceFields(QWidget):
     """
 
     def __init__(self, dock: Dock, montage: Montage) -> None:
-        super().__init__()
         self._dock, self._montage = dock, montage
-        layout = QFlowLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(2 * SPACING)
-        layout.setVerticalSpacing(SPACING)
         full = dock.button(
             "Full scene",
             "montage-full",
@@ -90,32 +84,35 @@ class SliceFields(QWidget):
             montage.show_view,
             "Of every slice, only the part that the slice viewer shows now",
         )
-        layout.addWidget(together(full, view))
-        self.fields: dict[str, QSpinBox] = {}
-        for name, (text, tip) in FIELDS.items():
-            field = self.fields[name] = self._field(f"montage-{name}", tip)
-            field.valueChanged.connect(lambda value, name=name: self._set(name, value))
+        self.groups = [together(full, view)]
+        self.fields = {name: self._field(f"montage-{name}", tip) for name, (_, tip) in FIELDS.items()}
         self.fields["rows"].setRange(1, MAX_ROWS)
         self.fields["columns"].setRange(1, MAX_ROWS)
+        for name, field in self.fields.items():
+            field.valueChanged.connect(lambda value, name=name: self._set(name, value))
         self.thickness = self._field(
             "montage-thickness", "Slices over which the mean is shown; 0: as many as in the slice viewer"
         )
         self.thickness.setRange(0, MAX_THICKNESS)
         self.thickness.valueChanged.connect(lambda n: dock.reported(lambda: montage.set_thickness(n or None)))
-        for text, field in (
-            *((FIELDS[name][0], self.fields[name]) for name in ("first", "last", "step")),
-            ("Slab", self.thickness),
-            *((FIELDS[name][0], self.fields[name]) for name in ("rows", "columns")),
-        ):
-            label = QLabel(text)
-            label.setBuddy(field)
-            layout.addWidget(together(label, field))
+        words = self.thickness.fontMetrics().horizontalAdvance(" (viewer)")
+        self.thickness.setFixedWidth(self.thickness.width() + words)
+        for names in (("first",), ("last",), ("step",), ("thickness",), ("rows", "columns")):
+            self.groups.append(together(*(widget for name in names for widget in self._labelled(name))))
+
+    def _labelled(self, name: str) -> tuple[QLabel, QSpinBox]:
+        field = self.thickness if name == "thickness" else self.fields[name]
+        label = QLabel("Slab" if name == "thickness" else FIELDS[name][0])
+        label.setBuddy(field)
+        return label, field
 
     def _field(self, name: str, tip: str) -> QSpinBox:
         field = QSpinBox()
         field.setObjectName(name)
         field.setToolTip(tip)
         field.setKeyboardTracking(False)
+        # napari's have room for more digits than slices have, and buttons at either end
+        field.setFixedWidth(FIELD_DIGITS * field.fontMetrics().horizontalAdvance("0"))
         wheel_scrolls_past(field)
         return field
 
@@ -127,7 +124,8 @@ class SliceFields(QWidget):
         """Show the montage as it is now."""
         mosaic, n = self._montage.mosaic, self._montage.slice_count
         blocked = [QSignalBlocker(field) for field in (*self.fields.values(), self.thickness)]
-        self.setEnabled(mosaic is not None)
+        for group in self.groups:
+            group.setEnabled(mosaic is not None)
         if mosaic is not None:
             self.fields["first"].setRange(0, mosaic.last)
             self.fields["last"].setRange(mosaic.first, n - 1)
