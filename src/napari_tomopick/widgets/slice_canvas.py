@@ -21,6 +21,7 @@ FIT_MARGIN = 3.0
 FRAME_WIDTH = 2
 # pixels of the screen
 _CROSS_GAP = 12.0
+_CROSS_OPACITY = 0.85
 
 
 class SliceCanvas(QWidget):
@@ -60,6 +61,7 @@ class SliceCanvas(QWidget):
         self._caption, self._caption_colour, self._note = "", QColor("white"), ""
         self._frame: QColor | None = None
         self._fits = True
+        self._extent: Box | None = None
 
     def sizeHint(self) -> QSize:
         """Room for a small picture."""
@@ -158,11 +160,18 @@ class SliceCanvas(QWidget):
         """Enlarge what is seen; what is at a pixel, or in the middle, stays there."""
         self.set_viewport(self._viewport.zoomed(factor, at))
 
+    def set_extent(self, box: Box | None) -> None:
+        """Say of what the picture is a part: that is what `fit` shows; None: it is all there is."""
+        if box != self._extent:
+            self._extent = box
+            if self._fits:
+                self.fit()
+
     def fit(self) -> None:
         """Show the whole picture, also after the canvas or the picture changes in size, until it is moved."""
         self._fits = True
-        if self._grey.size:
-            self._set_viewport(self._viewport.fitted(self.box, FIT_MARGIN))
+        if self._grey.size or self._extent is not None:
+            self._set_viewport(self._viewport.fitted(self._extent or self.box, FIT_MARGIN))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """See Qt."""
@@ -222,17 +231,8 @@ class SliceCanvas(QWidget):
         return self._images[halvings]
 
     def _paint_cross(self, painter: QPainter) -> None:
-        if self._cross is None:
-            return
-        x, y = self._viewport.to_canvas(self._cross)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        # what it points at must be seen
-        gap = _CROSS_GAP
-        upright, level = self._cross_colours
-        painter.setPen(pen((*upright.getRgbF()[:3], 0.75), 1.0))
-        painter.drawLines([QLineF(x, 0, x, y - gap), QLineF(x, y + gap, x, self.height())])
-        painter.setPen(pen((*level.getRgbF()[:3], 0.75), 1.0))
-        painter.drawLines([QLineF(0, y, x - gap, y), QLineF(x + gap, y, self.width(), y)])
+        if self._cross is not None:
+            paint_cross(painter, self._viewport, self._cross, *self._cross_colours)
 
     def _paint_words(self, painter: QPainter) -> None:
         room = QRectF(self.rect()).adjusted(PADDING, PADDING - 2, -PADDING, -PADDING + 2)
@@ -240,6 +240,22 @@ class SliceCanvas(QWidget):
         bottom = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
         write(painter, room, top, self._caption, self._caption_colour)
         write(painter, room, bottom, self._note, QColor("white"))
+
+
+def paint_cross(
+    painter: QPainter, viewport: Viewport, place: ArrayLike, upright: QColor, level: QColor
+) -> None:
+    """Draw lines across a canvas through a place, but not over it: what they point at must be seen."""
+    x, y = viewport.to_canvas(place)
+    right, bottom = viewport.width, viewport.height
+    gap = _CROSS_GAP
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    for colour, lines in (
+        (upright, [QLineF(x, 0, x, y - gap), QLineF(x, y + gap, x, bottom)]),
+        (level, [QLineF(0, y, x - gap, y), QLineF(x + gap, y, right, y)]),
+    ):
+        painter.setPen(pen((*colour.getRgbF()[:3], _CROSS_OPACITY), 1.0))
+        painter.drawLines(lines)
 
 
 def _halved(grey: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:

@@ -1,0 +1,271 @@
+"""The Views dock: the planes that the slice viewer does not show, and one at any angle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.qt import QtViewer
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtGui import QHideEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QPushButton,
+    QWidget,
+    QWidgetAction,
+)
+from superqt import QFlowLayout
+
+from napari_tomopick.layers.linked import LinkedViews
+from napari_tomopick.layers.linked_pane import LinkedPane
+from napari_tomopick.layers.oblique import Attitude
+from napari_tomopick.widgets.cross_hair import CrossHair
+from napari_tomopick.widgets.display_controls import DisplayControls
+from napari_tomopick.widgets.dock import SPACING, Dock, _frame, row
+from napari_tomopick.widgets.focus import wheel_scrolls_past
+from napari_tomopick.widgets.slice_canvas import SliceCanvas
+from napari_tomopick.widgets.texts import note
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+WIDTH, HEIGHT = 700, 265
+# milliseconds between two drawings while the slice viewer is being scrolled
+PAUSE = 20
+NO_TOMOGRAM = "Open a tomogram in the Tomograms dock: its other planes are seen here."
+
+
+class ViewsDock(Dock):
+    """Two slices and an oblique plane through the point that the slice viewer is at.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    place = "bottom"
+
+    # napari hands over the viewer by the wording of this annotation
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer, "tomopick-views")
+        self.views = views = LinkedViews(self.workspace)
+        # over the canvas of the slice viewer, while the views are linked
+        self._glass: list[CrossHair] = []
+        self.canvases = [SliceCanvas() for _ in range(3)]
+        self.panes = [
+            LinkedPane(views, self.canvases[0], lambda: views.others[0]),
+            LinkedPane(views, self.canvases[1], lambda: views.others[1]),
+            LinkedPane(views, self.canvases[2], lambda: "oblique"),
+        ]
+        for name, canvas, pane in zip(("first", "second", "oblique"), self.canvases, self.panes, strict=True):
+            canvas.setObjectName(f"view-{name}")
+            canvas.viewport_changed.connect(pane.share_scale)
+            canvas.viewport_changed.connect(self._soon)
+        self._build()
+        parts = views, self.panes, self._glass
+        self.destroyed.connect(lambda: _cut(*parts))
+        self.refresh()
+
+    def _build(self) -> None:
+        views = self.views
+        self.cross = self._tick(
+            "Cross-hair", "views-cross", "Draw where the planes cut each other, also in the slice viewer"
+        )
+        self.cross.toggled.connect(lambda on: views.set_options(cross_shown=on))
+        self.same = self._tick(
+            "Same scale", "views-same-scale", "Let all views, and the slice viewer, have one scale and origin"
+        )
+        self.same.toggled.connect(lambda on: views.set_options(same_scale=on))
+        self.oblique = self._tick("Oblique", "views-oblique", "Show a plane at any angle as well")
+        self.oblique.toggled.connect(lambda on: views.set_options(oblique_shown=on))
+        fit = self.button("Fit", "views-fit", self._fit, "Show the whole of each plane")
+        self.angles = [
+            self._angle("tilt", "Between the oblique plane and the Z plane"),
+            self._angle("rotation", "From the x axis to the line about which the plane is tilted"),
+            self._angle("spin", "How far the picture is turned in its own plane"),
+        ]
+        through = self.button(
+            "Through points",
+            "views-through-points",
+            views.through_points,
+            "Lay the plane through the selected points of the active model, or all of them (3 or more)",
+        )
+        flat = self.button(
+            "Flat", "views-flat", lambda: views.set_attitude(Attitude()), "Back to the Z plane"
+        )
+        bar = QWidget()
+        flow = QFlowLayout(bar)
+        flow.setContentsMargins(0, 0, 0, 0)
+        flow.setSpacing(SPACING)
+        for widget in (self.cross, self.same, fit, self._display_button(), self.oblique):
+            flow.addWidget(widget)
+        self._tilting = QWidget()
+        tilt, rotation, spin = self.angles
+        line = row(
+            *(QLabel("Tilt"), tilt, QLabel("Rotation"), rotation, QLabel("Spin"), spin),
+            *(through, flat),
+        )
+        line.setContentsMargins(0, 0, 0, 0)
+        self._tilting.setLayout(line)
+        flow.addWidget(self._tilting)
+        self.above.addWidget(bar)
+        self.state = note("views-state")
+        self.column.addWidget(self.state)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(2)
+        for canvas in self.canvases:
+            self._row.addWidget(canvas, 1)
+        self.column.addLayout(self._row, 1)
+
+    def _display_button(self) -> QPushButton:
+        """Slab, low-pass and contrast, unfolded when asked for: a low dock has no room for them."""
+        button = QPushButton("Display")
+        button.setObjectName("views-display")
+        button.setToolTip("Slab thickness, low-pass and contrast of what is shown")
+        menu = QMenu(button)
+        action = QWidgetAction(menu)
+        controls = DisplayControls(self.workspace)
+        controls.setContentsMargins(8, 8, 8, 8)
+        action.setDefaultWidget(controls)
+        menu.addAction(action)
+        button.setMenu(menu)
+        return button
+
+    def _tick(self, text: str, name: str, tip: str) -> QCheckBox:
+        box = QCheckBox(text)
+        box.setObjectName(name)
+        box.setToolTip(tip)
+        return box
+
+    def _angle(self, name: str, tip: str) -> AngleField:
+        field = AngleField()
+        field.setObjectName(f"views-{name}")
+        field.setToolTip(tip)
+        field.valueChanged.connect(lambda _: self._set_attitude())
+        return field
+
+    def _set_attitude(self) -> None:
+        self.views.set_attitude(Attitude(*(field.value() for field in self.angles)))
+
+    def _fit(self) -> None:
+        for pane in self.panes:
+            pane.fit()
+
+    def sizeHint(self) -> QSize:
+        """Low and wide, to lie below the slices."""
+        return QSize(WIDTH, HEIGHT)
+
+    # showing
+
+    def refresh(self) -> None:
+        """Show what there is to be seen now."""
+        views = self.views
+        shown = views.shape is not None
+        self.state.setText("" if shown else NO_TOMOGRAM)
+        self.state.setVisible(not shown)
+        fields = [self.cross, self.same, self.oblique, *self.angles]
+        blockers = [QSignalBlocker(field) for field in fields]
+        self.cross.setChecked(views.cross_shown)
+        self.same.setChecked(views.same_scale)
+        self.oblique.setChecked(views.oblique_shown)
+        a = views.attitude
+        for field, value in zip(
+            self.angles, (a.tilt_degrees, a.rotation_degrees, a.spin_degrees), strict=True
+        ):
+            if not field.hasFocus() or abs(field.value() - value) > 0.06:
+                field.setValue(value)
+        for blocker in blockers:
+            blocker.unblock()
+        self._tilting.setVisible(views.oblique_shown)
+        for i, (canvas, pane) in enumerate(zip(self.canvases, self.panes, strict=True)):
+            seen = shown and (i < 2 or views.oblique_shown)
+            canvas.setVisible(seen)
+            if seen:
+                pane.refresh()
+            else:
+                pane.forget()
+        for glass in self._glass:
+            glass.follow()
+
+    def _soon(self, *_: object) -> None:
+        # what is started again by every step of a scroll would wait for its end
+        if not self._later.isActive():
+            self._later.start(PAUSE)
+
+    # links
+
+    def _catch_up(self, visible: bool) -> None:
+        """Follow the slice viewer only while someone can see it."""
+        if visible:
+            self._link()
+            self._refresh_all()
+        else:
+            self._unlink()
+
+    def _link(self) -> None:
+        if self.views.linked:
+            return
+        self.views.link()
+        self.views.changed.connect(self._on_change)
+        window = _main_window(self)
+        viewer = None if window is None else window.findChild(QtViewer)
+        if viewer is not None:
+            self._glass.append(CrossHair(self.views, viewer))
+            self._glass[0].destroyed.connect(self._glass.clear)
+            self._glass[0].show()
+
+    def _unlink(self) -> None:
+        _cut(self.views, self.panes, self._glass)
+
+    def _on_change(self) -> None:
+        # the cross-hair goes with the picture below it, or it would lag behind
+        for glass in self._glass:
+            glass.follow()
+        self._soon()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Cut all links: what is not seen costs nothing."""
+        super().hideEvent(event)
+        self._unlink()
+
+    def _take_place(self) -> None:
+        super()._take_place()
+        window, frame = _main_window(self), _frame(self)
+        if window is not None and frame is not None and not frame.isFloating():
+            window.resizeDocks([frame], [HEIGHT], Qt.Orientation.Vertical)
+
+
+class AngleField(QDoubleSpinBox):
+    """An angle in degrees, which goes on from 180 to -180."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setRange(-180, 180)
+        self.setDecimals(1)
+        self.setSuffix("°")
+        self.setWrapping(True)
+        self.setSingleStep(5)
+        self.setKeyboardTracking(False)
+        wheel_scrolls_past(self)
+
+
+def _cut(views: LinkedViews, panes: list[LinkedPane], glass: list[CrossHair]) -> None:
+    """Let nothing of a dock follow any more."""
+    views.unlink()
+    views.changed.disconnect()
+    for pane in panes:
+        pane.forget()
+    while glass:
+        glass.pop().deleteLater()
+
+
+def _main_window(widget: QWidget) -> QMainWindow | None:
+    """The window that a dock belongs to, also while it floats."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QMainWindow):
+        parent = parent.parentWidget()
+    return parent
