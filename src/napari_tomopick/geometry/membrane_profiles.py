@@ -63,8 +63,12 @@ class SliceReader:
         f = self.binning
         spans = [slice(int(a) * f, int(b) * f) for a, b in zip(first, last, strict=True)]
         spans.insert(self.axis, slice(max(0, k - half), min(self.count, k + half + 1)))
-        block = np.asarray(self.data[tuple(spans[::-1])])
-        image = block.mean(axis=2 - self.axis, dtype=np.float32)
+        block = np.moveaxis(np.asarray(self.data[tuple(spans[::-1])]), 2 - self.axis, 0)
+        # one slice after the other is several times as quick as a mean along that axis
+        image = block[0].astype(np.float32)
+        for section in block[1:]:
+            image += section
+        image /= len(block)
         if f > 1:
             v, u = image.shape
             image = image.reshape(v // f, f, u // f, f).mean(axis=(1, 3))
@@ -96,7 +100,7 @@ def strip(
     half = round(reach / FINENESS)
     offsets = FINENESS * np.arange(-half, half + 1)
     places = curve[:, None] + offsets[:, None] * across[:, None]
-    image, first = reader.read(k, places.min(axis=(0, 1)), places.max(axis=(0, 1)))
+    image, first = reader.read(k, curve.min(axis=0) - reach, curve.max(axis=0) + reach)
     u, v = np.moveaxis(places - first, -1, 0)
     values = map_coordinates(image, [v, u], order=1, mode="nearest", output=np.float64)
     inside = ((curve >= -0.5) & (curve <= np.array(reader.extent) - 0.5)).all(axis=1)

@@ -184,8 +184,9 @@ def _disagreement(membrane: MembraneFilter, past: Sequence[Curve]) -> Array:
     back = last
     for earlier in past[-2::-1]:
         back = membrane.advance(back, earlier.k)
-    across = planar_curves.normals(origin.points, closed=closed)
-    off = planar_curves.offsets_between(origin.points, across, back.points, closed=closed)
+    some = slice(None, None, 4)
+    across = planar_curves.normals(origin.points, closed=closed)[some]
+    off = planar_curves.offsets_between(origin.points[some], across, back.points, closed=closed)
     # a sample of the last curve is at about the same share of the way along the first
     rows = np.linspace(0, len(off), len(last), endpoint=False)
     return np.interp(rows, np.arange(len(off)), np.abs(np.nan_to_num(off)))

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_BEYOND = 40
+"""Rows after which the best path has nearly always forgotten where it started."""
+
 
 def minimal_path(costs: Array, stiffness: float, max_jump: int, *, closed: bool) -> NDArray[np.int64]:
     """Column in each row so that the sum of costs and of squared jumps is least (Viterbi 1967).
@@ -19,16 +22,16 @@ def minimal_path(costs: Array, stiffness: float, max_jump: int, *, closed: bool)
     max_jump : int
         Most columns that the path may move from one row to the next.
     closed : bool
-        Whether the last row is followed by the first. The path is then the middle of one that goes round
-        twice, which closes wherever the costs say anything.
+        Whether the last row is followed by the first. The path is then the middle of a longer one that
+        goes on beyond both ends, which closes wherever the costs say anything.
 
     Returns
     -------
     int array, shape (m,)
     """
     m, n = costs.shape
-    before = m - m // 2 if closed else 0
-    rows = np.concatenate([costs[m - before :], costs, costs[: m // 2]]) if closed else costs
+    before = min(m, _BEYOND) if closed else 0
+    rows = np.concatenate([costs[m - before :], costs, costs[:before]]) if closed else costs
     jumps = np.arange(-max_jump, max_jump + 1)
     # row j of the window is the total one came from by jump j
     dear = np.full(max_jump, np.inf)

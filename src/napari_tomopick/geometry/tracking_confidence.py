@@ -120,5 +120,8 @@ def _reason(judged: Confidence) -> str:
     outside = 1 - float(judged.inside.mean())
     if outside > 0.3:
         return f"the membrane leaves the field of view: {outside:.0%} of it lies outside"
-    causes = {LOST: judged.present, HIDDEN: judged.placed, ASTRAY: judged.steady}
-    return min(causes, key=lambda cause: float(causes[cause].mean()))
+    lost = ~judged.kept
+    if judged.steady.mean() < min(0.6, judged.present.mean()):
+        return ASTRAY
+    # of the part that is lost, how much could not show anyway
+    return HIDDEN if lost.any() and judged.visible[lost].mean() < 0.6 else LOST
