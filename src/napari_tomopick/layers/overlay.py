@@ -38,7 +38,8 @@ class _Marks:
             if one.name != self.PLACES:
                 value = np.asarray(getattr(self, one.name), self.TYPES.get(one.name, np.float64))
                 wanted = (len(places), *self.SHAPES.get(one.name, ()))
-                object.__setattr__(self, one.name, np.broadcast_to(value, wanted))
+                given = value if value.shape == wanted else np.broadcast_to(value, wanted)
+                object.__setattr__(self, one.name, given)
 
     def __len__(self) -> int:
         return len(getattr(self, self.PLACES))
@@ -277,7 +278,7 @@ def _cut_lines(lines: L, box: Box) -> L:
     if not len(lines):
         return lines
     start, way = lines.ends[:, 0], lines.ends[:, 1] - lines.ends[:, 0]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         low, high = (np.array(box[:2]) - start) / way, (np.array(box[2:]) - start) / way
     # a line along an edge is in or out as a whole
     still = way == 0

@@ -199,12 +199,17 @@ def _ellipses_with(with_pen: QPen, inside: QColor, boxes: list[QRectF]) -> Strok
 
 
 def _cross_strokes(crosses: Crosses, scale: float) -> Iterator[Stroke]:
-    arms = np.maximum(crosses.radii * scale, crosses.least)
-    for place, arm, rgba in zip(crosses.centres * (scale, -scale), arms, crosses.rgba, strict=True):
-        corners = QPolygonF([QPointF(*corner) for corner in (place + arm * _PLUS).tolist()])
+    if not len(crosses):
+        return
+    arms = np.maximum(crosses.radii * scale, crosses.least)[:, None, None]
+    corners = (crosses.centres * (scale, -scale))[:, None] + arms * _PLUS
+    looks, which = np.unique(crosses.rgba, axis=0, return_inverse=True)
+    for k, rgba in enumerate(looks):
         outline = QColor(OUTLINE)
         outline.setAlphaF(float(rgba[3]))
-        yield _polygons_with(QPen(outline, 1.0), _colour((*rgba[:3], rgba[3] * CROSS_OPACITY)), [corners])
+        inside = _colour((*rgba[:3], rgba[3] * CROSS_OPACITY))
+        alike = corners[which.ravel() == k].tolist()
+        yield _polygons_with(QPen(outline, 1.0), inside, [QPolygonF([QPointF(*c) for c in p]) for p in alike])
 
 
 def _frame_strokes(frames: Frames, pixels: NDArray[np.float64]) -> Iterator[Stroke]:
