@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 
 from qtpy.QtCore import QSignalBlocker
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QDoubleSpinBox,
@@ -84,12 +85,10 @@ class DisplayControls(QWidget):
             "More is a harder contrast"
         )
         self.clip.valueChanged.connect(lambda v: self._do(lambda: display.set_clip(v)))
-        for field, widest in (
-            (self.thickness, str(MAX_THICKNESS)),
-            (self.low_pass, "999 Å"),
-            (self.clip, f"{MAX_CLIP} %"),
-        ):
-            narrow_field(field, widest)
+        for field in (self.thickness, self.low_pass, self.clip):
+            field.setKeyboardTracking(False)
+            wheel_scrolls_past(field)
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.fit = self._button(
             "Slice", "contrast-slice", display.fit_slice, "Set the contrast by the slice that is shown now"
         )
@@ -113,6 +112,16 @@ class DisplayControls(QWidget):
             signal.connect(self.refresh)
         self.destroyed.connect(_letting_go(weakref.ref(self), signals))
         self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be no wider than a dock, in the font of the window, which is known only now."""
+        super().showEvent(event)
+        for button in (self.fit, self.whole, self.invert):
+            button.setFixedWidth(button.fontMetrics().horizontalAdvance(button.text()) + 2 * SPACING)
+        # napari's style puts a button at either end of a field
+        for field, widest in ((self.thickness, "500"), (self.low_pass, "999 Å"), (self.clip, "9.9%")):
+            metrics = field.fontMetrics()
+            field.setMinimumWidth(metrics.horizontalAdvance(widest) + 4 * metrics.height())
 
     def refresh(self) -> None:
         """Show the display as it is now."""
@@ -140,8 +149,6 @@ class DisplayControls(QWidget):
         button = QPushButton(text)
         button.setObjectName(name)
         button.setToolTip(tip)
-        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        button.setMinimumWidth(button.fontMetrics().horizontalAdvance(text) + 2 * SPACING)
         button.clicked.connect(lambda: self._do(action))
         return button
 
@@ -150,29 +157,12 @@ class DisplayControls(QWidget):
             action()
 
 
-def narrow_field(field: QAbstractSpinBox, widest: str) -> None:
-    """Make a field no wider than its numbers need; it changes by the wheel only once it was clicked.
-
-    Parameters
-    ----------
-    field : QAbstractSpinBox
-    widest : str
-        The longest text that is usual in it.
-    """
-    field.setKeyboardTracking(False)
-    wheel_scrolls_past(field)
-    metrics = field.fontMetrics()
-    # napari's style puts a button at either end
-    field.setMinimumWidth(metrics.horizontalAdvance(widest) + 4 * metrics.height())
-    field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-
 def _spread(*widgets: QWidget) -> QHBoxLayout:
-    """Widgets side by side; all but the texts share the room that is left."""
+    """Widgets side by side; the fields share the room that is left."""
     layout = QHBoxLayout()
     layout.setSpacing(SPACING)
     for widget in widgets:
-        layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+        layout.addWidget(widget, int(isinstance(widget, QAbstractSpinBox)))
     return layout
 
 

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QBoxLayout, QComboBox, QLabel, QPushButton, QSizePoli
 from superqt import QFlowLayout
 
 from napari_tomopick.layers.gallery import MAX_BOX, MAX_SLICES, Gallery
-from napari_tomopick.widgets.display_controls import narrow_field
 from napari_tomopick.widgets.dock import MARGIN, SPACING, WIDTH, Dock, row
+from napari_tomopick.widgets.focus import wheel_scrolls_past
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.texts import note
 from napari_tomopick.widgets.thumbnails import ThumbnailGrid
@@ -60,8 +60,8 @@ class GalleryDock(Dock):
         self.slices.setToolTip("Show the mean over this many slices about the middle of the box")
         self.slices.valueChanged.connect(lambda n: self._do(lambda: gallery.set_cut(slices=n)))
         for field in (self.box, self.slices):
-            narrow_field(field, "1024")
-            field.setFixedWidth(field.minimumWidth())
+            field.setKeyboardTracking(False)
+            wheel_scrolls_past(field)
         self.axis = QComboBox()
         self.axis.setObjectName("gallery-plane")
         self.axis.setToolTip("The plane in which boxes are cut")
