@@ -14,6 +14,7 @@ from napari_tomopick.cli import inputs
 from napari_tomopick.cli.generate import with_options
 from napari_tomopick.errors import ParameterError, TomopickError
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
+from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
 from napari_tomopick.protocols import jobs
 from napari_tomopick.protocols.average import average as average_step
@@ -26,6 +27,7 @@ from napari_tomopick.protocols.import_picks import SUFFIXES as PICK_SUFFIXES
 from napari_tomopick.protocols.import_tomograms import assumed_of, import_tomograms
 from napari_tomopick.protocols.info import info as info_step
 from napari_tomopick.protocols.orient import orient as orient_step
+from napari_tomopick.protocols.track import track as track_step
 
 app = typer.Typer(
     name="napari-tomopick",
@@ -245,6 +247,56 @@ def orient(
         )
     inputs.say(*result.lines())
     inputs.say_written(write(output, result.particles, [target]))
+
+
+@app.command()
+@with_options(track_step)
+def track(
+    source: Annotated[Path, typer.Argument(metavar="TOMOGRAM", help="A tomogram, or a project.")],
+    models: Annotated[
+        Path | None, typer.Argument(metavar="[MODELS]", help="Model file (.json, .mod) with the surface.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Model file to write, with all models of the one read."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name of the surface, where there are several models.")
+    ] = None,
+    voxel_size: VoxelSize = None,
+    tilt_range: TiltRange = None,
+    in_tomogram: InTomogram = None,
+    **options: Any,
+) -> None:
+    """Follow a membrane from the slices in which it was traced into others, until it cannot be told."""
+    if inputs.is_project(source):
+        inputs.refuse(KNOWN, MODELS=models, output=output, voxel_size=voxel_size, tilt_range=tilt_range)
+        with Session.open(source) as session:
+            chosen = _one_surface(list(session.models(in_tomogram)), model, source)
+            inputs.run(jobs.track_job(session, chosen.uid, options), session)
+        return
+    inputs.refuse(FILES, **{"in": in_tomogram})
+    if models is None or output is None:
+        raise ParameterError("tracking in files needs TOMOGRAM, MODELS and -o FILE.json (or .mod)")
+    target = inputs.tomogram_file(source, voxel_size, tilt_range)
+    every = inputs.models_from(models, target)
+    chosen = _one_surface(every, model, models)
+    with inputs.progress_bar() as progress:
+        result = track_step(target, chosen, **options, progress=progress)
+    inputs.say(*result.lines())
+    inputs.say_written(write_models(output, [result.model if each is chosen else each for each in every]))
+
+
+def _one_surface(models: list[Model], name: str | None, path: Path) -> Model:
+    """The model of this name; without a name, the only surface there is."""
+    found = [m for m in models if (m.type is ModelType.SURFACE if name is None else m.name == name)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{m.name!r} ({m.type.value})" for m in models) or "none"
+    if name is None:
+        raise ParameterError(f"{path.name}: say which surface to track (--model NAME); there are: {known}")
+    what = f"{len(found)} models" if found else "no model"
+    raise ParameterError(f"{path.name} has {what} called {name!r}; there are: {known}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ from napari_tomopick.protocols.extract import extract
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.info import info
 from napari_tomopick.protocols.orient import orient
+from napari_tomopick.protocols.track import track
 
 __all__ = [
     "average",
@@ -20,4 +21,5 @@ __all__ = [
     "import_tomograms",
     "info",
     "orient",
+    "track",
 ]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.models.particles import Particles
@@ -31,6 +33,7 @@ from napari_tomopick.protocols.extract import extract
 from napari_tomopick.protocols.import_picks import Picks, import_picks
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.orient import orient
+from napari_tomopick.protocols.track import Found, TrackedModel, track, track_slice
 
 
 @dataclass(frozen=True)
@@ -272,6 +275,62 @@ def average_job(folder: Path, output: Path, options: Mapping[str, Any]) -> Job:
         lambda progress: average(folder, output, **options, progress=progress),
         record,
     )
+
+
+def track_job(session: Session, uid: str, options: Mapping[str, Any], found: Found | None = None) -> Job:
+    """Track a membrane from its traced slices until it stops; what is found is proposed.
+
+    Parameters
+    ----------
+    session : Session
+    uid : str
+        Of a surface.
+    options : mapping
+        Options of `track`. Without a number of slices it goes on as far as it can.
+    found : callable, optional
+        Called with each level as it is found, in the thread that computes. Cancelled by an error raised from
+        the progress, nothing is recorded.
+    """
+    model = session.model(uid)
+    tomogram = session.tomogram(model.tomogram)
+    options = {"slices": max(tomogram.shape), **options}
+    return Job(
+        f"Tracking {model.name}",
+        lambda progress: track(tomogram, model, found, **options, progress=progress),
+        lambda session, result: _propose(session, model, result),
+    )
+
+
+def track_slice_job(session: Session, uid: str, number: int) -> Job:
+    """Track a membrane into one slice, from the traced slices next to it; what is found is proposed.
+
+    Parameters
+    ----------
+    session : Session
+    uid : str
+        Of a surface.
+    number : int
+        The slice, along the axis in which the membrane was traced.
+    """
+    model = session.model(uid)
+    tomogram = session.tomogram(model.tomogram)
+    return Job(
+        f"Tracking {model.name} into slice {number}",
+        lambda progress: track_slice(tomogram, model, number, progress=progress),
+        lambda session, result: _propose(session, model, result),
+    )
+
+
+def _propose(session: Session, before: Model, result: TrackedModel) -> str:
+    """Add what was tracked as one edit, and tell of it."""
+    now = session.model(before.uid)
+    # what was traced meanwhile goes before what was tracked
+    taken = np.isin(result.level_numbers, now.levels[~np.isin(now.levels, before.levels)])
+    points, levels = result.points[~taken], result.level_numbers[~taken]
+    if len(points):
+        with session.edit(f"Track {_count(len(np.unique(levels)), 'slice')}"):
+            session.add_points(before.uid, points, levels, proposed=True)
+    return "\n".join(result.lines())
 
 
 def _free_set_name(session: Session, wanted: str) -> str:
