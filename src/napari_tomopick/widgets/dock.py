@@ -139,10 +139,10 @@ class Dock(QWidget):
         window, frame = self.window(), _frame(self)
         if not isinstance(window, QMainWindow) or frame is None or frame.isFloating():
             return
-        if self.place == "right":
-            self._join_the_others(window, frame)
-        elif self.place == "bottom":
+        if self.place == "bottom":
             window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
+        if self.place != "window":
+            self._join_the_others(window, frame)
         else:
             around = window.geometry()
             frame.setFloating(True)
