@@ -7,7 +7,7 @@ session, which has them drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,10 +58,10 @@ class Intentions(Protocol):
     def points_added(self, positions: NDArray[np.float64]) -> None:
         """Points were added at ``(n, 3)`` x, y, z."""
 
-    def points_moved(self, rows: list[tuple[str, int]], positions: NDArray[np.float64]) -> None:
+    def points_moved(self, rows: Sequence[tuple[str, int]], positions: NDArray[np.float64]) -> None:
         """Points were dragged to ``(n, 3)`` x, y, z."""
 
-    def points_deleted(self, rows: list[tuple[str, int]]) -> None:
+    def points_deleted(self, rows: Sequence[tuple[str, int]]) -> None:
         """Points were deleted."""
 
     def markers_moved(self, uids: list[str], positions: NDArray[np.float64]) -> None:
@@ -166,16 +166,30 @@ class UserPointsView:
         """(model uid, row) of one point of the layer."""
         return self._rows[index]
 
-    def draw(self, models: Sequence[Model], active: str) -> float:
+    @property
+    def drawing(self) -> bool:
+        """Whether the layers change because they are being drawn."""
+        return self._drawing
+
+    def select(self, rows: Iterable[tuple[str, int]]) -> None:
+        """Select points by (model uid, row); those not drawn are passed over."""
+        index = {row: i for i, row in enumerate(self._rows)}
+        with self._quietly():
+            self.points.selected_data = {index[row] for row in rows if row in index}
+
+    def draw(
+        self, models: Sequence[Model], active: str, left_out: Mapping[str, Sequence[int]] | None = None
+    ) -> float:
         """Draw models, and return how far (voxels) from a slice something of them is to be seen.
 
-        Points stay selected as long as no point of their model was added or deleted.
+        Points stay selected as long as no point of their model was added or deleted. ``left_out`` are rows
+        that the models of these uids have, but not in what is given here.
         """
         # napari's own "add" appends and then selects the last rows: those must be the active model's
         models = [m for m in models if m.uid != active] + [m for m in models if m.uid == active]
         sizes = {m.uid: len(m) for m in models}
         kept = {row for row in self.selected if sizes.get(row[0]) == self._sizes.get(row[0])}
-        self._rows = [(m.uid, i) for m in models for i in range(len(m))]
+        self._rows = [(m.uid, i) for m in models for i in _rows_of(m, (left_out or {}).get(m.uid, ()))]
         self._sizes = sizes
         self._marked = [m.uid for m in models if m.marker is not None]
         with self._quietly():
@@ -288,6 +302,13 @@ class UserPointsView:
             self._intentions.markers_deleted(uids)
         else:
             self._intentions.misunderstood()
+
+
+def _rows_of(model: Model, left_out: Sequence[int]) -> Sequence[int]:
+    """The rows that the points of a model have, if others before or among them are left out."""
+    if not len(left_out):
+        return range(len(model))
+    return np.delete(np.arange(len(model) + len(left_out)), list(left_out)).tolist()
 
 
 def _rgba(models: Sequence[Model]) -> NDArray[np.float32]:
