@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tomopick.models.tomogram import Tomogram
-from napari_tomopick.project import TomogramStatus
+from napari_tomopick.project import TomogramStatus, TomogramSummary
 from napari_tomopick.project.names import counted
 from napari_tomopick.protocols.import_tomograms import describe_tomogram, with_tilt_range
 
@@ -49,8 +49,8 @@ class Tomograms:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        # the order in which a dock lists them; None where there is no such dock
-        self.listing: Callable[[], Listing] | None = None
+        # how a dock lists them now; None where there is no such dock
+        self.listing: Callable[[Sequence[TomogramSummary]], Listing] | None = None
 
     def open_neighbour(self, step: int) -> None:
         """Open the next tomogram (``step`` 1) or the previous one (-1), as they are listed.
@@ -58,12 +58,11 @@ class Tomograms:
         While one is being opened, it is its neighbour.
         """
         workspace = self._workspace
-        known = [tomogram.name for tomogram in workspace.open_session.tomograms()]
-        listing = [(name, True) for name in known]
+        summaries = workspace.open_session.summaries()
         if self.listing is not None:
-            # a dock behind another tab may not have been told yet
-            listed = [entry for entry in self.listing() if entry[0] in known]
-            listing = listed if len(listed) == len(known) else listing
+            listing = self.listing(summaries)
+        else:
+            listing = [(summary.tomogram.name, True) for summary in summaries]
         current = workspace.loading or workspace.tomogram_name
         name = neighbour(listing, current, step)
         if name is not None:

@@ -179,9 +179,9 @@ class RowsOrder(QSortFilterProxyModel):
         self._prepare(self.sortColumn())
         self.invalidate()
 
-    def whole(self) -> list[tuple[Any, bool]]:
-        """All rows in this order, and whether each is wanted."""
-        rows, column = self._rows_model.rows, self.sortColumn()
+    def whole(self, rows: Sequence[Any]) -> list[tuple[Any, bool]]:
+        """Rows, which need not be those of the table, in this order, and whether each is wanted."""
+        column = self.sortColumn()
         if column >= 0:
             descending = self.sortOrder() == Qt.SortOrder.DescendingOrder
             rows = sorted(rows, key=self._rows_model.columns[column].sort_key, reverse=descending)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_tomopick.layers.tomograms import STATUS_WORDS, Listing, Tomograms
-from napari_tomopick.project import SUFFIX, TomogramStatus
+from napari_tomopick.project import SUFFIX, TomogramStatus, TomogramSummary
 from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.status_overview import StatusOverview
@@ -298,18 +298,19 @@ def _files(event: QDropEvent) -> list[Path]:
     return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
 
 
-def _listing_of(table: RowsTable) -> Callable[[], Listing]:
-    """The order of a table, for as long as it is there."""
+def _listing_of(table: RowsTable) -> Callable[[Sequence[TomogramSummary]], Listing]:
+    """How a table would list tomograms, seen or behind another tab."""
     order = weakref.ref(table.order)
 
-    def listing() -> Listing:
+    def listing(summaries: Sequence[TomogramSummary]) -> Listing:
         found = order()
-        return [] if found is None else [(s.tomogram.name, wanted) for s, wanted in found.whole()]
+        listed = [(s, True) for s in summaries] if found is None else found.whole(summaries)
+        return [(summary.tomogram.name, wanted) for summary, wanted in listed]
 
     return listing
 
 
-def _forget_listing(tomograms: Tomograms, listing: Callable[[], Listing]) -> Callable[[], None]:
+def _forget_listing(tomograms: Tomograms, listing: Callable[..., Listing]) -> Callable[[], None]:
     """What lets the project's own order hold again when a dock is gone."""
 
     def run() -> None:
