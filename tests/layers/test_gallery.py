@@ -348,6 +348,32 @@ def test_going_to_a_particle_selects_it(shown, particles, gallery):
     assert gallery.current == 3
 
 
+def test_what_is_selected_elsewhere_is_framed(shown, picked, particles, gallery):
+    gallery.set_page_size(4)
+    gallery.refresh()
+    shown.picking.select_points([(picked, 6)])
+    gallery.refresh()
+    assert (gallery.current, gallery.page) == (6, 1)
+    # several, or one of another model, mean no box in particular
+    shown.picking.select_points([(picked, 1), (picked, 2)])
+    gallery.refresh()
+    assert (gallery.current, gallery.page) == (6, 1)
+    # the page may be left all the same
+    gallery.turn_to(0)
+    gallery.refresh()
+    assert gallery.page == 0
+    gallery.show(particles)
+    shown.review.select(particles, 50)
+    gallery.refresh()
+    assert (gallery.current, gallery.page) == (5, 1)
+
+
+def test_going_to_a_point_selects_it(shown, picked, gallery):
+    gallery.refresh()
+    gallery.go_to(3)
+    assert shown.picking.view.selected == [(picked, 3)]
+
+
 def test_deleting_one_and_undo(shown, picked, gallery):
     gallery.sort("z")
     before, ids = shown.session.model(picked).points, gallery.boxes.ids

@@ -14,10 +14,8 @@ import numpy as np
 from psygnal import Signal
 
 from napari_tomopick.errors import ParameterError
-from napari_tomopick.geometry.coordinates import xyz_to_zyx
 from napari_tomopick.geometry.cropping import nearest_voxels
 from napari_tomopick.geometry.planes import Plane
-from napari_tomopick.layers import compat
 from napari_tomopick.layers.user_points import DEFAULT_BOX
 
 if TYPE_CHECKING:
@@ -145,6 +143,7 @@ class Gallery:
         self.page = 0
         self.boxes = _none()
         self._current: tuple[str, int, tuple[float, ...]] | None = None
+        self._selected: list[tuple[str, int]] = []
         self._kept: OrderedDict[Cut, NDArray[np.float32]] = OrderedDict()
         self._loading = False
 
@@ -177,6 +176,7 @@ class Gallery:
         )
         self.turn_to(self.pages - 1 if follow else self.page)
         self._keep_current()
+        self._follow_selection()
 
     def _found(self) -> Boxes:
         review, model = self._workspace.review, self._workspace.picking.active
@@ -398,6 +398,16 @@ class Gallery:
         kept = min(kept, len(ids) - 1)
         self._current = uid, kept, tuple(positions[np.flatnonzero(ids == kept)[0]])
 
+    def _follow_selection(self) -> None:
+        """Frame the one that the user has selected elsewhere, and show its page."""
+        work, boxes = self._workspace, self.boxes
+        selected = work.review.selected if boxes.is_set else work.picking.view.selected
+        if len(selected) == 1 and selected != self._selected and selected[0][0] == boxes.uid:
+            for place in np.flatnonzero(boxes.ids == selected[0][1]).tolist():
+                self._frame(place)
+                self.turn_to(place // self.page_size)
+        self._selected = list(selected)
+
     def _frame(self, place: int | None) -> None:
         boxes = self.boxes
         self._current = (
@@ -412,7 +422,7 @@ class Gallery:
         if boxes.is_set:
             self._workspace.review.select(boxes.uid, int(boxes.ids[place]))
         else:
-            compat.go_to(self._workspace.viewer, xyz_to_zyx(boxes.positions[place]))
+            self._workspace.picking.go_to_point(boxes.uid, int(boxes.ids[place]))
 
     def step(self, by: int) -> None:
         """Go to the box some places on from the current one."""

@@ -100,7 +100,9 @@ class GalleryDock(Dock):
             w.tomogram_changed,
             w.picking.models_changed,
             w.picking.active_changed,
+            w.picking.selection_changed,
             w.review.sets_changed,
+            w.review.selection_changed,
             w.display.filtering_changed,
             w.display.grey_changed,
         )
