@@ -237,6 +237,29 @@ class Montage:
         self.mode_changed.emit()
         self._take_main_along()
 
+    def track(self) -> None:
+        """Follow the membrane into the active slice; from one that is traced, into the next.
+
+        Raises
+        ------
+        ParameterError
+            If there is no next one.
+        ModelError
+            If the active model cannot be tracked.
+        """
+        mosaic, model = self._ready(), self.workspace.picking.active
+        axis, before = "xyz".index(mosaic.axis), self.active
+        if model is not None and before is not None and model.level_axis() == axis and before in model.levels:
+            self.step(1)
+            if self.active == before:
+                raise ParameterError("The montage ends here: let it go to a later slice to track on.")
+        self.workspace.tracking.one(self.active)  # type: ignore[attr-defined]
+
+    def track_on(self) -> None:
+        """Follow the membrane from the active slice on until it is lost; errors as of `track`."""
+        self._ready()
+        self.workspace.tracking.on(self.active)  # type: ignore[attr-defined]
+
     def go_to(self, position: ArrayLike) -> None:
         """Show a position in the slice viewer, in the plane of the montage."""
         mosaic, viewer = self._ready(), self.workspace.viewer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 
+from napari_tomopick.errors import ModelError
 from napari_tomopick.geometry.mosaic import Mosaic, Place
 from napari_tomopick.geometry.planes import Axis
 from napari_tomopick.layers.overlay import Box, Crosses, Frames, Lines, Overlay, Texts
@@ -33,6 +34,7 @@ ELSEWHERE, PROPOSED = 0.45, 0.5
 OWN_REACH = 1.0
 # how near to the middle of a small point a click means it
 GRAB_PIXELS = 7.0
+NO_SLICE = "There is no slice under the mouse: point at one of the montage first."
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +228,39 @@ class MontagePane:
     def marker_at(self, at: Pixel) -> str | None:
         """See `Pane`."""
         return self.montage.scene.marker_at(self.place(at), self._canvas.viewport.scale)
+
+    def click(self, at: Pixel, *, second: bool = False) -> None:
+        """A click without a modifier: the slice becomes the active one, and gets a point if points are added.
+
+        Parameters
+        ----------
+        at : tuple of 2 float
+        second : bool
+            It is the second of a double click, which adds no second point; where none are added, it shows
+            the place in the slice viewer.
+        """
+        montage, number, spot = self.montage, self.slice_at(at), self.spot(at)
+        if number is None or spot is None:
+            return
+        montage.activate(number)
+        if second and not montage.adding:
+            montage.go_to(spot.position)
+        elif montage.adding and not second:
+            montage.workspace.picking.add_at(spot)
+
+    def put(self, verb: Callable[[Spot], None], at: Pixel) -> None:
+        """Do something at a pixel, such as adding a point; its slice becomes the active one.
+
+        Raises
+        ------
+        ModelError
+            If there is no slice.
+        """
+        number, spot = self.slice_at(at), self.spot(at)
+        if number is None or spot is None:
+            raise ModelError(NO_SLICE)
+        verb(spot)
+        self.montage.activate(number)
 
     def pan(self, right: float, down: float) -> None:
         """See `Pane`."""

@@ -1,0 +1,228 @@
+"""The Montage dock: slices of the tomogram side by side, to trace a membrane in."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QHideEvent, QKeyEvent, QPainter, QPaintEvent, QShowEvent
+from qtpy.QtWidgets import QLabel
+
+from napari_tomopick.layers.montage import Montage
+from napari_tomopick.layers.montage_scene import MontagePane, active_frame
+from napari_tomopick.layers.overlay import Overlay
+from napari_tomopick.widgets.dock import Dock, row
+from napari_tomopick.widgets.montage_bar import PageBar, SliceFields, bar, together, toggle
+from napari_tomopick.widgets.montage_mouse import MontageMouse
+from napari_tomopick.widgets.overlay_painter import OverlayPainter
+from napari_tomopick.widgets.slice_canvas import SliceCanvas
+
+EMPTY = np.zeros((0, 0), np.uint8)
+HINT = "Click a slice: active (red). Double click: show it in the viewer. F1: all keys."
+ADD_HINT = "Click: add a point in that slice. Shift+C: side marker. F1: all keys."
+MIN_CANVAS = 240
+
+
+class MontageDock(Dock):
+    """Slices of the shown tomogram side by side, in which points are put by a click.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    place = "window"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, "montage")
+        self.montage = montage = Montage(self.workspace)
+        self.canvas = MontageCanvas(montage, self.reported)
+        self.pane = MontagePane(montage, self.canvas)
+        self.mouse = MontageMouse(self.canvas, self.pane, self.reported)
+        self.canvas.setMinimumHeight(MIN_CANVAS)
+        self.fields = SliceFields(self, montage)
+        self.pages = PageBar(self, montage)
+        self.active = QLabel()
+        self.active.setObjectName("montage-active")
+        self.hint = QLabel()
+        self.hint.setObjectName("montage-hint")
+        self.hint.setWordWrap(True)
+        self._build()
+        picking = self.workspace.picking
+        self.refresh_on(
+            montage.mosaic_changed, montage.active_changed, montage.mode_changed, picking.models_changed
+        )
+        self._slots = (
+            (montage.mosaic_changed, self._show_picture),
+            (montage.picture_changed, self._show_picture),
+            (montage.models_changed, self._show_overlay),
+            (montage.active_changed, self._show_overlay),
+        )
+        self._following = False
+        self.destroyed.connect(_letting_go(weakref.ref(self)))
+        self.refresh()
+
+    def _build(self) -> None:
+        montage = self.montage
+        self.add = toggle(
+            "⊕ Add points by click",
+            "montage-add",
+            "While it is down, a left click in a slice puts a point of the active model there",
+            montage.set_adding,
+        )
+        self.link = toggle(
+            "Link with viewer",
+            "montage-link",
+            "The slice viewer shows the active slice, and the slice it shows becomes the active one",
+            montage.set_linked,
+        )
+        fit = self.button("Fit", "montage-fit", self.canvas.fit, "See the whole page (Home)")
+        self.track = self.button(
+            "Track into it (O)",
+            "montage-track",
+            montage.track,
+            "Follow the membrane into the active slice, or from a traced one into the next",
+        )
+        self.track_on = self.button(
+            "Track on (Shift+O)",
+            "montage-track-on",
+            montage.track_on,
+            "Follow the membrane from slice to slice until it is lost",
+        )
+        tools, layout = bar()
+        picking_in_it = (self.add, together(self.track, self.track_on), together(self.link, fit))
+        for widget in (*self.fields.groups, *picking_in_it):
+            layout.addWidget(widget)
+        self.above.addWidget(tools)
+        self.column.addWidget(self.canvas, 1)
+        self.below.insertLayout(0, row(self.active, self.pages, stretch=0))
+        self.below.insertWidget(1, self.hint)
+
+    # following
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """See Qt: while it is shown it follows the workspace."""
+        super().showEvent(event)
+        # not before the canvas has its size, which rows and columns go by
+        QTimer.singleShot(0, self._follow)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """See Qt: out of sight, it costs nothing and holds nothing."""
+        super().hideEvent(event)
+        if not event.spontaneous():
+            self.let_go()
+
+    def _follow(self) -> None:
+        if self._following or not self.isVisible():
+            return
+        self._following = True
+        for signal, slot in self._slots:
+            signal.connect(slot)
+        self.montage.aspect = self.canvas.width() / self.canvas.height()
+        self.montage.connect()
+
+    def let_go(self) -> None:
+        """Cut every link to the workspace."""
+        if self._following:
+            self._following = False
+            self.montage.disconnect()
+            for signal, slot in self._slots:
+                signal.disconnect(slot, missing_ok=True)
+
+    def refresh(self) -> None:
+        """Show everything anew."""
+        montage = self.montage
+        self.fields.refresh()
+        self.pages.refresh()
+        self.add.setChecked(montage.adding)
+        self.link.setChecked(montage.linked)
+        tracking = getattr(self.workspace, "tracking", None) is not None
+        for button in (self.track, self.track_on):
+            button.setEnabled(tracking and montage.active is not None)
+        self.active.setText(self._about_active())
+        self.hint.setText(ADD_HINT if montage.adding else HINT)
+
+    def _about_active(self) -> str:
+        mosaic, number = self.montage.mosaic, self.montage.active
+        if mosaic is None or number is None:
+            return "Open a tomogram first."
+        model = self.workspace.picking.active
+        if model is None:
+            return f"Active slice: {mosaic.axis} {number}. There is no model to put points in."
+        return f"Active slice: {mosaic.axis} {number} · points go to {model.name}"
+
+    def _show_picture(self) -> None:
+        mosaic, picture = self.montage.mosaic, self.montage.picture
+        if mosaic is None or picture is None:
+            self.canvas.set_picture(EMPTY)
+        else:
+            self.canvas.set_picture(picture, spacing=mosaic.spacing, left=0, bottom=0)
+        self._show_overlay()
+
+    def _show_overlay(self) -> None:
+        montage = self.montage
+        self.canvas.set_overlay(montage.scene.overlay)
+        self.canvas.set_active(active_frame(montage.mosaic, montage.active))
+
+
+class MontageCanvas(SliceCanvas):
+    """The slices; besides what the hand does, keys go from slice to slice and from page to page.
+
+    Parameters
+    ----------
+    montage : Montage
+    reported : callable
+        Does something whose errors are to be shown.
+    """
+
+    def __init__(self, montage: Montage, reported: Callable[[Callable[[], Any]], None]) -> None:
+        super().__init__()
+        self.setObjectName("montage-canvas")
+        self._montage, self._reported = montage, reported
+        # painted apart from the rest, which need not be worked out anew for it
+        self._active, self._active_painter = Overlay(), OverlayPainter()
+
+    def set_active(self, frame: Overlay) -> None:
+        """Draw another frame about the active slice."""
+        self._active = frame
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """See Qt."""
+        super().paintEvent(event)
+        self._active_painter.paint(QPainter(self), self._active, self.viewport)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """See Qt."""
+        montage, mosaic = self._montage, self._montage.mosaic
+        if mosaic is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            super().keyPressEvent(event)
+            return
+        actions: dict[int, Callable[[], Any]] = {
+            Qt.Key.Key_Left: lambda: montage.step(-1),
+            Qt.Key.Key_Right: lambda: montage.step(1),
+            Qt.Key.Key_Up: lambda: montage.step(-mosaic.columns),
+            Qt.Key.Key_Down: lambda: montage.step(mosaic.columns),
+            Qt.Key.Key_PageUp: lambda: montage.turn(-1),
+            Qt.Key.Key_PageDown: lambda: montage.turn(1),
+            Qt.Key.Key_Home: self.fit,
+        }
+        action = actions.get(event.key())
+        if action is None:
+            super().keyPressEvent(event)
+        else:
+            self._reported(action)
+
+
+def _letting_go(dock: weakref.ref[MontageDock]) -> Callable[[], None]:
+    """What lets go of a dock's links when Qt has deleted it while Python still has it."""
+
+    def run() -> None:
+        left = dock()
+        if left is not None:
+            left.let_go()
+
+    return run
