@@ -16,6 +16,7 @@ from psygnal import Signal
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.cropping import nearest_voxels
 from napari_tomopick.geometry.planes import Plane
+from napari_tomopick.layers.boxes import Boxes, Sorting, no_boxes
 from napari_tomopick.layers.user_points import DEFAULT_BOX
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from napari_tomopick.layers.display import Sampler
     from napari_tomopick.layers.workspace import Workspace
 
-Sorting = Literal["order", "score", "group", "z"]
 Axis = Literal["z", "y", "x"]
 
 CURRENT_MODEL = ""
@@ -46,43 +46,6 @@ class Cut(NamedTuple):
     box_size: int
     slices: int
     low_pass_angstrom: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class Boxes:
-    """The boxes of one model or particle set, in the order in which they are shown.
-
-    Parameters
-    ----------
-    uid : str
-        Of the model or particle set; "" where there is none.
-    name : str
-    is_set : bool
-    ids : int array, shape (n,)
-        Rows of the model's points, or ids of the particles.
-    positions : array, shape (n, 3)
-        x, y, z in voxels.
-    scores : array, shape (n,)
-        NaN where there is none.
-    groups : int array, shape (n,)
-    box_size : int
-    """
-
-    uid: str
-    name: str
-    is_set: bool
-    ids: NDArray[np.int64]
-    positions: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    groups: NDArray[np.int64]
-    box_size: int
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def number(self, place: int) -> int:
-        """What a box is called: the number of the point, counted from 1, or the id of the particle."""
-        return int(self.ids[place]) + (not self.is_set)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +104,7 @@ class Gallery:
         self.reverse = False
         self.page_size = 1
         self.page = 0
-        self.boxes = _none()
+        self.boxes = no_boxes()
         self._current: tuple[str, int, tuple[float, ...]] | None = None
         self._selected: list[tuple[str, int]] = []
         self._kept: OrderedDict[Cut, NDArray[np.float32]] = OrderedDict()
@@ -158,14 +121,12 @@ class Gallery:
     @property
     def sortings(self) -> tuple[Sorting, ...]:
         """What tells these boxes apart, and so can sort them."""
-        boxes = self.boxes
-        scored, grouped = np.isfinite(boxes.scores).any(), len(np.unique(boxes.groups)) > 1
-        return "order", *(("score",) if scored else ()), *(("group",) if grouped else ()), "z"
+        return self.boxes.sortings
 
     def refresh(self) -> None:
         """Take boxes from the session as they are now, and sort them."""
         before, at_end = self.boxes, self.page >= self.pages - 1
-        self.boxes = self._sorted(self._found())
+        self.boxes = self._found().sorted(self.sorting, self.reverse)
         one_more = self.boxes.uid == before.uid and len(self.boxes) == len(before) + 1
         # who picks, and sees the last box, is to see the next one too
         follow = (
@@ -196,7 +157,7 @@ class Gallery:
                 self._box_sizes.get(chosen.uid) or chosen.box_size or DEFAULT_BOX,
             )
         if model is None:
-            return _none()
+            return no_boxes()
         n = len(model)
         return Boxes(
             model.uid,
@@ -207,26 +168,6 @@ class Gallery:
             np.full(n, np.nan),
             np.full(n, model.group),
             self._box_sizes.get(model.uid) or model.box_size or DEFAULT_BOX,
-        )
-
-    def _sorted(self, boxes: Boxes) -> Boxes:
-        by = {
-            "order": np.arange(len(boxes)),
-            "score": -boxes.scores,
-            "group": boxes.groups,
-            "z": boxes.positions[:, 2],
-        }[self.sorting]
-        # those without a score come last, either way
-        order = np.argsort(-by if self.reverse else by, kind="stable")
-        return Boxes(
-            boxes.uid,
-            boxes.name,
-            boxes.is_set,
-            boxes.ids[order],
-            boxes.positions[order],
-            boxes.scores[order],
-            boxes.groups[order],
-            boxes.box_size,
         )
 
     # settings
@@ -301,27 +242,13 @@ class Gallery:
                     inside = picture[~empty]
                     picture = np.where(empty, inside.mean() if len(inside) else 0, picture)
                 picture = display.grey(picture, self.slices)
-            tip = self._tip(place) + ("" if outside is None else "\nhatched: outside the tomogram")
-            found.append(Tile(place, self._caption(place), tip, picture, outside, place == current))
+            tip = self.boxes.tip(place) + ("" if outside is None else "\nhatched: outside the tomogram")
+            found.append(Tile(place, self.boxes.caption(place), tip, picture, outside, place == current))
         return found
 
     def _on_page(self) -> range:
         first = self.page * self.page_size
         return range(first, min(first + self.page_size, len(self.boxes)))
-
-    def _caption(self, place: int) -> str:
-        score = self.boxes.scores[place]
-        number = str(self.boxes.number(place))
-        return f"{number} · {score:.3g}" if np.isfinite(score) else number
-
-    def _tip(self, place: int) -> str:
-        boxes = self.boxes
-        score = f", score {boxes.scores[place]:.4g}" if np.isfinite(boxes.scores[place]) else ""
-        return (
-            f"{'Particle' if boxes.is_set else 'Point'} {boxes.number(place)} of '{boxes.name}'\n"
-            "x {:.1f}, y {:.1f}, z {:.1f}".format(*boxes.positions[place])
-            + f"\ngroup {boxes.groups[place]}{score}"
-        )
 
     # pictures
 
@@ -462,7 +389,7 @@ class Gallery:
             self._workspace.picking.points_deleted(rows)
 
     def _is_fresh(self) -> bool:
-        now = self._sorted(self._found())
+        now = self._found().sorted(self.sorting, self.reverse)
         return (
             now.uid == self.boxes.uid
             and np.array_equal(now.ids, self.boxes.ids)
@@ -475,8 +402,3 @@ def _picture(sampler: Sampler, cut: Cut) -> NDArray[np.float32]:
     straight = Plane.orthogonal(cut.axis, 0)
     plane = Plane(np.array(cut.voxel, np.float64), straight.u, straight.v)
     return sampler.section(plane.centred(cut.box_size, cut.box_size), cut.box_size, cut.box_size)
-
-
-def _none() -> Boxes:
-    empty = np.empty(0, np.int64)
-    return Boxes("", "", False, empty, np.empty((0, 3)), np.empty(0), empty, DEFAULT_BOX)
