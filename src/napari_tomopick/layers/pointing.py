@@ -81,6 +81,12 @@ class Pane(Protocol):
     def show_plane(self, axis: str, at: Pixel) -> None:
         """Show the plane across "x", "y" or "z" through what is at a pixel."""
 
+    def click(self, at: Pixel, second: bool = False) -> None:
+        """What a plain click means in this picture: put a point where clicking adds, else go there.
+
+        ``second`` if it is the latter half of a double click, which must not add twice.
+        """
+
 
 class Pointing:
     """The picture the mouse is over, and where in it; one for all pictures of a workspace.
@@ -105,6 +111,8 @@ class Pointing:
         # a picture that was closed under the mouse is forgotten
         self._pane: weakref.ref[Pane] | None = None
         self._at: Pixel = (0.0, 0.0)
+        # False once the mouse has left the last picture it was over
+        self.over = True
 
     @property
     def pane(self) -> Pane:
@@ -124,11 +132,11 @@ class Pointing:
 
     def move(self, pane: Pane, at: Pixel) -> None:
         """Note that the mouse is at a pixel of a picture."""
-        self._pane, self._at = weakref.ref(pane), at
+        self._pane, self._at, self.over = weakref.ref(pane), at, True
         self.moved.emit()
 
     def leave(self, pane: Pane) -> None:
         """Note that the mouse has left a picture, or that it was closed."""
-        if self._pane is not None and self._pane() is pane:
-            self._pane = None
+        if self.pane is pane and self.over:
+            self._pane, self.over = None, False
             self.moved.emit()
