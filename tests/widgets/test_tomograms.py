@@ -6,11 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
 
 from napari_tomopick.io.volumes import write_mrc
+from napari_tomopick.layers.tomogram_image import load_tomogram
 from napari_tomopick.layers.workspace import run_at_once, workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
@@ -274,7 +275,29 @@ def test_a_dock_that_is_gone_leaves_the_order_of_the_project(many):
     assert workspace.tomograms.listing is None
 
 
-def test_a_window_stays_alive_while_one_is_opened_and_it_can_be_cancelled(window, dock, press, qtbot):
+def test_a_window_stays_alive_while_one_is_opened(window, dock, qtbot, monkeypatch):
+    workspace = workspace_for(window)
+    dock("Tomograms")
+
+    def slow(*arguments):
+        time.sleep(0.6)  # as on a network drive
+        return load_tomogram(*arguments)
+
+    monkeypatch.setattr("napari_tomopick.layers.workspace.load_tomogram", slow)
+    ticks = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(workspace.tomogram_name))
+    timer.start(20)
+    workspace.open_tomogram("tomo_2")
+    # the first goes on being shown, sliced and picked in
+    window.dims.set_point(0, 3)
+    workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
+    assert len(workspace.picking.view.points.data) == 1
+    qtbot.waitUntil(lambda: workspace.tomogram_name == "tomo_2")
+    assert ticks.count("tomo_1") >= 10
+
+
+def test_opening_is_shown_and_can_be_cancelled(window, dock, press, qtbot):
     workspace = workspace_for(window)
     workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
     tomograms = dock("Tomograms")
@@ -304,6 +327,34 @@ def test_a_file_that_is_gone_is_said_in_the_dock(many, qtbot):
     qtbot.waitUntil(said.isVisible)
     assert "tomo_8.mrc" in said.text()
     assert many.workspace.tomogram_name == "tomo_1"
+
+
+def test_the_list_goes_along_with_what_is_on_the_screen(many, qtbot):
+    workspace = many.workspace
+    select(many, "tomo_9", "tomo_2")
+    workspace.open_tomogram("tomo_4")
+    qtbot.waitUntil(lambda: [s.tomogram.name for s in many.table.selected] == ["tomo_4"])
+    workspace.open_neighbour(1)
+    qtbot.waitUntil(lambda: [s.tomogram.name for s in many.table.selected] == ["tomo_5"])
+    # an edit does not take the user away from what was selected since
+    select(many, "tomo_9")
+    workspace.tomograms.set_status(["tomo_5"], TomogramStatus.DONE)
+    qtbot.waitUntil(lambda: listed(many, STATUS)[5] == "done")
+    assert [s.tomogram.name for s in many.table.selected] == ["tomo_9"]
+
+
+def test_with_nothing_selected_the_one_on_the_screen_is_meant(many, qtbot):
+    workspace = many.workspace
+    select(many, "tomo_9")
+    many.filter.setText("tomo_1")
+    assert not many.table.selected
+    assert not many.empty_button.isEnabled()
+    workspace.open_tomogram("tomo_4")
+    qtbot.waitUntil(many.empty_button.isEnabled)
+    assert "On the screen: <b>tomo_4</b>" in many.details.text()
+    many.empty_button.click()
+    assert workspace.session.status("tomo_4") is TomogramStatus.NOTHING_HERE
+    assert workspace.session.status("tomo_9") is TomogramStatus.TODO
 
 
 # what is done with several

@@ -315,7 +315,8 @@ class RowsTable(QTableView):
         self.order.set_wanted(wanted)
 
     def go_to(self, key: Any) -> None:
-        """Make the row of this key the current one, and bring it in sight; not if it is filtered out."""
+        """Select the row of this key and bring it in sight; if it is filtered out, select nothing."""
+        self.clearSelection()
         self._select(key, set())
         self.scrollTo(self.currentIndex())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,12 +78,13 @@ class TomogramsDock(Dock):
         self.table.selected_changed.connect(self._describe)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._offer_menu)
+        self._followed = ""
         self.workspace.tomograms.listing = _listing_of(self.table)
         self.destroyed.connect(_forget_listing(self.workspace.tomograms, self.workspace.tomograms.listing))
         self.details = Report("tomogram-details")
         self.status = QComboBox()
         self.status.setObjectName("tomogram-status")
-        self.status.setToolTip("How far you are with the tomograms selected above")
+        self.status.setToolTip("How far you are with the selected tomograms (or the one on the screen)")
         self.status.setPlaceholderText("different")
         for status, words in STATUS_WORDS.items():
             self.status.addItem(swatch(STATUS_COLOURS[status]), words, status)
@@ -95,7 +97,7 @@ class TomogramsDock(Dock):
         self.empty_button = self.button(
             "Save as empty",
             "save-as-empty",
-            lambda: self.workspace.tomograms.save_as_empty(self._selected),
+            lambda: self.workspace.tomograms.save_as_empty(self._names),
             "Keep as a result that there is nothing to pick in the selected tomograms",
         )
         self.properties_button = self.button(
@@ -145,9 +147,14 @@ class TomogramsDock(Dock):
         self.refresh()
 
     @property
-    def _selected(self) -> list[str]:
-        """Names of the selected tomograms."""
-        return [summary.tomogram.name for summary in self.table.selected]
+    def _chosen(self) -> list[TomogramSummary]:
+        """The selected tomograms; if none is, the one on the screen."""
+        shown = self.workspace.tomogram_name
+        return self.table.selected or [s for s in self.table.rows if s.tomogram.name == shown]
+
+    @property
+    def _names(self) -> list[str]:
+        return [summary.tomogram.name for summary in self._chosen]
 
     def refresh(self) -> None:
         """Show the project as it is now."""
@@ -155,7 +162,11 @@ class TomogramsDock(Dock):
         session = workspace.session
         summaries = session.summaries() if session is not None else ()
         self.overview.show_statuses(summary.status for summary in summaries)
-        self.table.set_rows(summaries, current=None if self.table.current else workspace.tomogram_name)
+        self.table.set_rows(summaries)
+        if workspace.tomogram_name != self._followed:
+            # what is done in the dock is meant for what is on the screen, also if keys brought it there
+            self._followed = workspace.tomogram_name
+            self.table.go_to(self._followed)
         self.project.setText(
             str(session.path) if session is not None else "No project is open: make a new one, or open one."
         )
@@ -166,15 +177,17 @@ class TomogramsDock(Dock):
         self._describe()
 
     def _describe(self) -> None:
-        chosen, current = self.table.selected, self.table.current
+        chosen = self._chosen
         for widget in (self.open_button, self.empty_button, self.properties_button, self.status):
             widget.setEnabled(bool(chosen))
         if len(chosen) > 1:
             points = sum(summary.total_points for summary in chosen)
             particles = sum(summary.total_particles for summary in chosen)
             self.details.say(f"{len(chosen)} tomograms selected: {points} points, {particles} particles")
-        elif current is not None:
-            self.details.say(summary_html(current))
+        elif chosen:
+            name = escape(chosen[0].tomogram.name)
+            which = "" if self.table.selected else f"On the screen: <b>{name}</b><br>"
+            self.details.say(which + summary_html(chosen[0]))
         elif self.workspace.session is None or self.table.rows:
             self.details.say("")
         else:
@@ -205,13 +218,13 @@ class TomogramsDock(Dock):
         self.reported(lambda: self.workspace.open_tomogram(summary.tomogram.name))
 
     def _open_current(self) -> None:
-        self.workspace.open_tomogram(self.table.current.tomogram.name)
+        self.workspace.open_tomogram(self._names[0])
 
     def _set_status(self, status: TomogramStatus) -> None:
-        self.workspace.tomograms.set_status(self._selected, status)
+        self.workspace.tomograms.set_status(self._names, status)
 
     def _edit_properties(self) -> None:
-        session, names = self.workspace.open_session, self._selected
+        session, names = self.workspace.open_session, self._names
         dialog = PropertiesDialog(
             [session.tomogram(name) for name in names],
             lambda **facts: self.workspace.tomograms.change(names, **facts),
@@ -220,7 +233,7 @@ class TomogramsDock(Dock):
         dialog.open()
 
     def _offer_menu(self, at: QPoint) -> None:
-        if not self.table.selected:
+        if not self._chosen:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -238,7 +251,7 @@ class TomogramsDock(Dock):
         menu.popup(self.table.viewport().mapToGlobal(at))
 
     def _remove(self) -> None:
-        names = self._selected
+        names = self._names
         some = ", ".join(names) if len(names) <= 5 else f"{', '.join(names[:4])} and {len(names) - 4} more"
         asked = QMessageBox.question(
             self,
