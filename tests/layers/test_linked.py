@@ -413,6 +413,60 @@ def test_rotating_turns_only_the_oblique_plane(pane, views):
     assert views.plane("oblique").v[2] == pytest.approx(np.sin(np.radians(20)))
 
 
+# what a click means
+
+
+def test_a_click_adds_where_clicking_adds_and_looks_elsewhere(pane, views, shown):
+    picking, session = shown.picking, shown.session
+    found, canvas = pane("y")
+    at = tuple(canvas.viewport.to_canvas((20.3, 10.25)))
+    found.click(at)
+    np.testing.assert_allclose(views.focus, (20.3, 29, 10.25))
+    picking.set_mode("add")
+    found.click(at)
+    found.click(at, second=True)
+    model = session.model(picking.active.uid)
+    np.testing.assert_allclose(model.points, [[20.3, 29, 10.25]])
+    # an empty model is traced along the axis of the picture that is clicked first
+    assert model.levels.tolist() == [29]
+    picking.set_mode("select")
+    found.refresh()
+    views.look_at((50, 29, 20))
+    found.click(at)
+    assert picking.view.selected == [(model.uid, 0)]
+    assert views.focus.tolist() == [50, 29, 20]
+    found.click((-500, 0))
+    assert len(session.model(model.uid)) == 1
+
+
+def test_obliquely_points_are_put_between_voxels(pane, views, shown):
+    views.set_attitude(Attitude(35, 20))
+    found, canvas = pane("oblique")
+    shown.picking.set_mode("add")
+    place = found.shown.plane.coordinates(views.focus)[0][0] + np.array([5.2, 3.7])
+    found.click(tuple(canvas.viewport.to_canvas(place)))
+    (point,) = shown.session.model(shown.picking.active.uid).points
+    np.testing.assert_allclose(point, found.shown.plane.position([place])[0])
+    assert (point != np.round(point)).all()
+    found.refresh()
+    np.testing.assert_allclose(canvas.overlay.circles.centres, [place])
+
+
+def test_a_point_that_is_being_dragged_is_seen_where_it_is(pane, views, shown):
+    found, canvas = pane("y")
+    uid = shown.picking.active.uid
+    shown.session.add_points(uid, [[20, 29, 10]], [10])
+    shown.picking.preview([(uid, 0)], [(30, 29, 15)])
+    found.refresh()
+    assert canvas.overlay.circles.centres.tolist() == [[30, 15]]
+    shown.picking.preview([(uid, 0)], [None])
+    found.refresh()
+    assert not len(canvas.overlay.circles)
+    shown.picking.preview(None)
+    found.refresh()
+    assert canvas.overlay.circles.centres.tolist() == [[20, 10]]
+
+
 # links
 
 
@@ -457,7 +511,7 @@ def _callbacks(shown):
         review.view.points.events.data,
     )
     signals = (
-        picking.view.points.selected_data.events.items_changed,
+        picking.selection_changed,
         *(shown.tomogram_changed, shown.display.filtering_changed, shown.display.grey_changed),
         *(picking.models_changed, picking.active_changed, picking.shown_changed),
         *(review.sets_changed, review.look_changed),

@@ -77,10 +77,9 @@ class LinkedViews:
         if self._links:
             return
         work, dims, camera = self.workspace, self._viewer.dims.events, self._viewer.scene.camera.events
-        points = work.picking.view.points
         for signal in (
             *(dims.point, dims.order, dims.ndisplay, camera.center, camera.zoom),
-            *(points.selected_data.events.items_changed, work.review.view.points.events.data),
+            *(work.picking.selection_changed, work.review.view.points.events.data),
             *(work.tomogram_changed, work.display.filtering_changed, work.display.grey_changed),
             *(work.picking.models_changed, work.picking.active_changed, work.picking.shown_changed),
             *(work.review.sets_changed, work.review.look_changed),
@@ -121,7 +120,11 @@ class LinkedViews:
             return
         wanted = np.clip(np.asarray(position, np.float64), 0, np.array(self.shape[::-1]) - 1.0)
         self._between = wanted
-        self._viewer.dims.set_point(range(3), tuple(xyz_to_zyx(np.floor(wanted + 0.5)).tolist()))
+        dims, stands = self._viewer.dims, tuple(xyz_to_zyx(np.floor(wanted + 0.5)).tolist())
+        # along the axes on its canvas the slice viewer shows the same as before, and need not draw anew
+        with dims.events.blocker_all():
+            dims.set_point(dims.displayed, [stands[axis] for axis in dims.displayed])
+        dims.set_point(range(3), stands)
         self._bring_into_view(wanted)
         self.changed.emit()
 
@@ -248,7 +251,7 @@ class LinkedViews:
     def scenery(self) -> Scenery:
         """The shown models and particles, as the slice viewer shows them."""
         picking, review = self.workspace.picking, self.workspace.review
-        models = [m for m in picking.models if picking.is_visible(m.uid)] if picking.shown else []
+        models = picking.drawn_models if picking.shown else ()
         sets = {s.uid: (review.particles(s.uid), s.colour) for s in review.sets if review.is_visible(s.uid)}
         if not review.view.points.visible:
             sets = {}

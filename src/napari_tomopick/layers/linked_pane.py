@@ -369,8 +369,17 @@ class LinkedPane:
         spot = self.spot(at)
         self._views.show_in_main(axis, self._views.focus if spot is None else spot.position)
 
-    def look(self, at: Pixel) -> None:
-        """Let all views go through what is at a pixel."""
-        spot = self.spot(at)
-        if spot is not None:
+    def click(self, at: Pixel, second: bool = False) -> None:
+        """See `Pane`: add or select a point where that is what a click does; else all views go there."""
+        spot, picking = self.spot(at), self._views.workspace.picking
+        if spot is None:
+            return
+        if picking.mode == "add":
+            if not second:
+                picking.add_at(spot)
+            return
+        row = self.point_at(at) if picking.mode == "select" else None
+        if row is not None:
+            picking.select_points([row])
+        else:
             self._views.look_at(spot.position)

@@ -43,6 +43,15 @@ class CrossHair(QWidget):
             self._overlay = self._lines()
             self.update()
 
+    def remove(self) -> None:
+        """Take it off the canvas at once."""
+        canvas = self.parentWidget()
+        if canvas is not None:
+            canvas.removeEventFilter(self)
+        self.hide()
+        self.setParent(None)
+        self.deleteLater()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay as large as the canvas."""
         if event.type() == QEvent.Type.Resize:

@@ -214,9 +214,12 @@ class ViewsDock(Dock):
         window = _main_window(self)
         viewer = None if window is None else window.findChild(QtViewer)
         if viewer is not None:
-            self._glass.append(CrossHair(self.views, viewer))
-            self._glass[0].destroyed.connect(self._glass.clear)
-            self._glass[0].show()
+            glass = CrossHair(self.views, viewer)
+            self._glass.append(glass)
+            # it goes with the window, and then must not be touched any more
+            number, left = id(glass), self._glass
+            glass.destroyed.connect(lambda: _drop(left, number))
+            glass.show()
 
     def _unlink(self) -> None:
         _cut(self.views, self.panes, self._glass)
@@ -260,7 +263,12 @@ def _cut(views: LinkedViews, panes: list[LinkedPane], glass: list[CrossHair]) ->
     for pane in panes:
         pane.forget()
     while glass:
-        glass.pop().deleteLater()
+        glass.pop().remove()
+
+
+def _drop(glass: list[CrossHair], number: int) -> None:
+    """Forget the one with this id, which Qt has deleted."""
+    glass[:] = [each for each in glass if id(each) != number]
 
 
 def _main_window(widget: QWidget) -> QMainWindow | None:

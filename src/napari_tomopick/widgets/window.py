@@ -14,13 +14,20 @@ from napari_tomopick.widgets.picking import PickingDock
 from napari_tomopick.widgets.review import ReviewDock
 from napari_tomopick.widgets.steps import StepsDock
 from napari_tomopick.widgets.tomograms import TomogramsDock
+from napari_tomopick.widgets.views import ViewsDock
 
 if TYPE_CHECKING:
     import napari.viewer
 
 COMFORTABLE = (1400, 900)
 
-DOCKS = {"Tomograms": TomogramsDock, "Picking": PickingDock, "Steps": StepsDock, "Review": ReviewDock}
+DOCKS = {
+    "Tomograms": TomogramsDock,
+    "Picking": PickingDock,
+    "Steps": StepsDock,
+    "Review": ReviewDock,
+    "Views": ViewsDock,
+}
 
 
 def add_docks(viewer: napari.viewer.Viewer) -> dict[str, QDockWidget]:

@@ -1,0 +1,262 @@
+"""The Views dock and its canvases, in a real window."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QImage
+from qtpy.QtWidgets import QDockWidget, QMainWindow
+
+from napari_tomopick.layers.oblique import Attitude
+from napari_tomopick.layers.overlay import Circles, Frames, Lines, Overlay, Texts
+from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.widgets.cross_hair import CrossHair
+from napari_tomopick.widgets.slice_canvas import SliceCanvas
+
+RED = (1, 0, 0, 1)
+
+
+@pytest.fixture
+def canvas(qtbot):
+    """A canvas of 200 x 100 pixels on a picture of 20 x 10 voxels, 10 pixels each."""
+    found = SliceCanvas()
+    qtbot.addWidget(found)
+    found.resize(206, 106)
+    found.set_picture(np.full((10, 20), 60, np.uint8))
+    found.show()
+    qtbot.waitExposed(found)
+    assert found.viewport.scale == 10
+    return found
+
+
+def seen(canvas):
+    """What is painted, ``(height, width, 3)``."""
+    image = QImage(canvas.size(), QImage.Format.Format_RGB888)
+    canvas.render(image)
+    bits = image.constBits()
+    bits.setsize(image.sizeInBytes())
+    rows = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+# the canvas
+
+
+@pytest.mark.parametrize("scale", [10.0, 1.0])
+def test_every_voxel_is_where_the_viewport_says(canvas, scale):
+    grey = np.random.default_rng(0).integers(0, 256, (10, 20)).astype(np.uint8)
+    canvas.set_picture(grey)
+    canvas.zoom(scale / 10)
+    # whole pixels of the screen, so that none is between voxels
+    corner = canvas.viewport.to_canvas((-0.5, 9.5))
+    canvas.pan(*(np.round(corner) - corner))
+    picture = seen(canvas)
+    for row in range(10):
+        for column in range(20):
+            x, y = canvas.viewport.to_canvas((column, row))
+            assert picture[int(y), int(x), 0] == grey[row, column]
+
+
+def test_a_picture_that_is_made_smaller_is_the_mean(canvas):
+    grey = np.zeros((64, 128), np.uint8)
+    grey[::2, ::2] = grey[1::2, 1::2] = 200
+    canvas.set_picture(grey)
+    canvas.fit()
+    canvas.zoom(0.25 / canvas.viewport.scale)
+    picture = seen(canvas)[..., 0]
+    shown = picture[picture > 0]
+    assert len(shown) >= 400
+    assert np.median(shown) == 100
+
+
+@pytest.mark.parametrize("size", [(63, 127), (33, 101), (101, 31)])
+def test_odd_pictures_made_smaller_stay_in_place(canvas, size):
+    canvas.set_picture(np.full(size, 255, np.uint8))
+    canvas.fit()
+    canvas.zoom(0.3 / canvas.viewport.scale)
+    x, y = canvas.viewport.to_canvas([((size[1] - 1) / 2, (size[0] - 1) / 2)])[0]
+    box = np.argwhere(seen(canvas)[..., 0] > 100)
+    middle = box.mean(axis=0) + 0.5
+    np.testing.assert_allclose(middle, (y, x), atol=1.0)
+
+
+def test_what_is_drawn_is_where_it_should_be(canvas):
+    canvas.set_overlay(
+        Overlay(
+            circles=Circles([[5, 5]], 2, RED, fills=1.0),
+            lines=Lines.along([[10, 2], [18, 2]], (0, 1, 0, 1), 3),
+            frames=Frames.around((12, 4, 18, 8), (0, 0, 1, 1), 2),
+            texts=Texts([[0, 9]], "a", RED),
+        )
+    )
+    picture = seen(canvas)
+
+    def at(right, up):
+        x, y = canvas.viewport.to_canvas((right, up))
+        return picture[int(y), int(x)].tolist()
+
+    assert at(5, 5) == at(6.8, 5) == at(5, 3.2) == [255, 0, 0]
+    assert at(7.3, 5) == at(5, 7.3) == [60, 60, 60]
+    assert at(14, 2) == [0, 255, 0]
+    assert at(14, 2.4) == at(9.5, 2) == [60, 60, 60]
+    assert at(12.1, 6) == at(15, 4.1) == [0, 0, 255]
+    assert at(15, 6) == [60, 60, 60]
+
+
+def test_an_overlay_follows_pan_and_zoom(canvas):
+    canvas.set_overlay(Overlay(circles=Circles([[5, 5]], 1, RED, fills=1.0)))
+    for change in (
+        lambda: canvas.pan(20, -10),
+        lambda: canvas.zoom(2.0, (80, 30)),
+        lambda: canvas.pan(40, 10),
+        canvas.fit,
+    ):
+        change()
+        x, y = canvas.viewport.to_canvas((5, 5))
+        picture = seen(canvas)
+        assert 0 <= x < canvas.width()
+        assert 0 <= y < canvas.height()
+        assert picture[int(y), int(x)].tolist() == [255, 0, 0]
+
+
+def test_small_points_stay_large_enough_to_be_seen(canvas):
+    canvas.set_overlay(Overlay(circles=Circles([[5, 5]], 0.1, RED, fills=1.0, least=4)))
+    canvas.zoom(0.2)
+    assert (seen(canvas) == (255, 0, 0)).all(axis=-1).sum() > 30
+
+
+def test_the_cross_leaves_its_middle_free(canvas):
+    canvas.set_cross((10.0, 5.0), "#00ff00", "#0000ff")
+    picture = seen(canvas)
+    x, y = (int(v) for v in canvas.viewport.to_canvas((10, 5)))
+    assert picture[5, x, 1] > 150
+    assert picture[y, 5, 2] > 150
+    assert picture[y, x].tolist() == [60, 60, 60]
+
+
+def test_it_is_fitted_until_someone_moves_it(canvas, qtbot):
+    canvas.resize(406, 106)
+    assert canvas.viewport.scale == 10
+    canvas.resize(406, 206)
+    assert canvas.viewport.scale == 20
+    canvas.pan(10, 0)
+    canvas.resize(206, 106)
+    assert canvas.viewport.scale == 20
+    canvas.set_picture(np.zeros((50, 50), np.uint8))
+    assert canvas.viewport.scale == 20
+
+
+# the dock
+
+
+@pytest.fixture
+def views(window, dock, qtbot):
+    """The dock, showing the two other planes."""
+    found = dock("Views")
+    qtbot.waitUntil(lambda: all(p.shown is not None for p in found.panes[:2]))
+    return found
+
+
+def test_it_opens_below_the_slices_and_shows_the_other_planes(window, views, qtbot):
+    main = window.window._qt_window
+    frame = next(f for f in main.findChildren(QDockWidget) if f.isAncestorOf(views))
+    assert main.dockWidgetArea(frame) == Qt.DockWidgetArea.BottomDockWidgetArea
+    assert not frame.isFloating()
+    data = np.asarray(workspace_for(window).image.loaded.data)
+    display = workspace_for(window).display
+    assert views.canvases[0].grey.tolist() == display.grey(data[:, 29]).tolist()
+    assert views.canvases[1].grey.tolist() == display.grey(data[:, :, 39]).tolist()
+    assert not views.canvases[2].isVisible()
+    # as wide as it needs to be, on the smallest of screens
+    assert views.minimumSizeHint().width() <= 400
+    assert views.height() < 300
+
+
+def test_it_follows_the_slice_viewer(window, views, qtbot):
+    window.dims.set_point(1, 40)
+    qtbot.waitUntil(lambda: views.panes[0].shown.plane.origin[1] == 40)
+    window.dims.order = (1, 0, 2)
+    qtbot.waitUntil(lambda: [p.shown.kind for p in views.panes[:2]] == ["z", "x"])
+
+
+def test_the_cross_hair_lies_on_the_slice_viewer_too(window, views, qtbot):
+    (glass,) = window.window._qt_window.findChildren(CrossHair)
+    canvas = window.window._qt_viewer.canvas.native
+    assert glass.size() == canvas.size()
+    assert glass.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    viewport = views.views.main_viewport
+    assert (viewport.width, viewport.height) == (canvas.width(), canvas.height())
+    drawn = [QColor(glass.grab().toImage().pixel(int(x), int(y))).name() for x, y in _on_cross(views, glass)]
+    # the x plane is upright and red, the y plane level and green
+    assert QColor(drawn[0]).red() > QColor(drawn[0]).green()
+    assert QColor(drawn[1]).green() > QColor(drawn[1]).red()
+    views.cross.setChecked(False)
+    assert glass._state() == ()
+
+
+def _on_cross(views, glass):
+    x, y = views.views.main_viewport.to_canvas(views.views.focus[:2])
+    return (x, 5), (5, y)
+
+
+def test_a_hidden_dock_costs_nothing(window, views, dock, qtbot):
+    frame = next(f for f in window.window._qt_window.findChildren(QDockWidget) if f.isAncestorOf(views))
+    frame.hide()
+    qtbot.wait(50)
+    assert not views.views.linked
+    assert not window.window._qt_window.findChildren(CrossHair)
+    window.dims.set_point(1, 12)
+    qtbot.wait(80)
+    assert views.panes[0].shown is None
+    frame.show()
+    qtbot.waitUntil(lambda: views.panes[0].shown is not None and views.panes[0].shown.plane.origin[1] == 12)
+    assert len(window.window._qt_window.findChildren(CrossHair)) == 1
+
+
+def test_floating_it_stays_linked(window, views, qtbot):
+    frame = next(f for f in window.window._qt_window.findChildren(QDockWidget) if f.isAncestorOf(views))
+    frame.setFloating(True)
+    frame.resize(900, 500)
+    qtbot.wait(100)
+    window.dims.set_point(1, 13)
+    qtbot.waitUntil(lambda: views.panes[0].shown is not None and views.panes[0].shown.plane.origin[1] == 13)
+    assert len(window.window._qt_window.findChildren(CrossHair)) == 1
+
+
+def test_the_oblique_plane_is_set_by_its_angles(window, views, press, qtbot):
+    views.oblique.setChecked(True)
+    qtbot.waitUntil(lambda: views.panes[2].shown is not None)
+    assert views.canvases[2].isVisible()
+    views.angles[0].setValue(90)
+    qtbot.waitUntil(lambda: views.views.attitude == Attitude(90, 0, 0))
+    # tilted by 90 degrees about x it is the y plane
+    qtbot.waitUntil(lambda: np.allclose(views.panes[2].shown.plane.v, (0, 0, 1)))
+    views.views.rotate(25, 0)
+    qtbot.waitUntil(lambda: views.angles[1].value() == pytest.approx(10) or views.angles[2].value() != 0)
+    press(views, "views-flat")
+    assert views.views.attitude == Attitude()
+    press(views, "views-through-points")
+    qtbot.waitUntil(lambda: "0 points" in views.trouble.text())
+    workspace = workspace_for(window)
+    points = Attitude(40, 10).through((40, 30, 20)).position([[-9, -9], [9, -9], [0, 9]])
+    workspace.session.add_points(workspace.picking.active.uid, points, [0, 0, 0])
+    press(views, "views-through-points")
+    assert views.views.attitude.tilt_degrees == pytest.approx(40)
+    qtbot.waitUntil(lambda: views.angles[0].value() == 40)
+
+
+def test_it_shows_another_tomogram_and_none(window, views, qtbot):
+    workspace = workspace_for(window)
+    workspace.open_tomogram("tomo_2")
+    qtbot.waitUntil(lambda: workspace.tomogram_name == "tomo_2")
+    data = np.asarray(workspace.image.loaded.data)
+    qtbot.waitUntil(lambda: views.canvases[0].grey.tolist() == workspace.display.grey(data[:, 29]).tolist())
+    workspace.close_tomogram()
+    qtbot.waitUntil(lambda: views.state.isVisible())
+    assert "Open a tomogram" in views.state.text()
+    assert not views.canvases[0].isVisible()
+
+
+def test_the_window_is_left_as_it_was(window, views, qtbot):
+    assert isinstance(window.window._qt_window, QMainWindow)
+    assert list(window.layers) == list(workspace_for(window).viewer.layers)
+    assert len(window.layers) == 6
