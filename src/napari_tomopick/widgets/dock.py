@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from napari.qt.threading import create_worker
 from psygnal import SignalInstance
 from qtpy.QtCore import QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import create_worker
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.closing import close_with_window
@@ -39,7 +39,11 @@ SPACING = 6
 def run_in_thread(
     function: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
 ) -> None:
-    """The workspace's `Runner` where there is a window: napari's own worker threads."""
+    """The workspace's `Runner` where there is a window.
+
+    The worker threads are those under napari's. With napari's own, its list of tasks would keep whatever the
+    function holds, a closed tomogram say, as long as the window lives.
+    """
     worker = create_worker(function, _start_thread=False, _ignore_errors=True)
     worker.returned.connect(done)
     worker.errored.connect(failed)
