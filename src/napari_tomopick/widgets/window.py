@@ -10,6 +10,8 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDockWidget
 
 from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.widgets.gallery import GalleryDock
+from napari_tomopick.widgets.montage import MontageDock
 from napari_tomopick.widgets.picking import PickingDock
 from napari_tomopick.widgets.review import ReviewDock
 from napari_tomopick.widgets.steps import StepsDock
@@ -27,6 +29,8 @@ DOCKS = {
     "Steps": StepsDock,
     "Review": ReviewDock,
     "Views": ViewsDock,
+    "Gallery": GalleryDock,
+    "Montage": MontageDock,
 }
 
 
