@@ -17,6 +17,7 @@ from napari_tomopick.geometry.levels import is_closed
 from napari_tomopick.geometry.membrane_filter import SPACING, Curve, MembraneFilter
 from napari_tomopick.geometry.tracked_levels import TrackedLevel, View, click_spacing, tracked_level
 from napari_tomopick.geometry.tracking_confidence import (
+    ASTRAY,
     LEAST,
     LEAST_AGAIN,
     LEAST_MARGIN,
@@ -29,6 +30,7 @@ Array = NDArray[np.float64]
 _STRIDE = 2  # most slices from one look to the next; longer steps are made of several
 _LOOKS_BACK = 3
 _DIM = 8  # slices over which a membrane may not show, and be found again
+_BRACKETED = 0.6  # trust in a membrane between two traced slices where it does not show
 _POLE = 6.0  # radius at which a ring is taken to close
 
 
@@ -214,16 +216,26 @@ def _between(
         start = lower if sides[0] and next(iter(sides[0])) == targets[0] else upper
         yield from _outward(view, traced, start, targets if start == lower else targets[::-1], closed)
         return
+    missing: dict[str, list[int]] = {}
     for target in targets:
         blended, disagreement = _blended(sides[0][target], sides[1][target], closed)
-        judged = confidence(blended, disagreement, closed=closed)
-        # both neighbours were traced, so it need not show here
+        # Both neighbours were traced, so there is a membrane, and it need not show here. Where only one of
+        # the tracks is right, the blend is nearer to it than the other.
+        judged = confidence(blended, 0.7 * disagreement, closed=closed, unseen=_BRACKETED)
         reason = verdict(judged, length, least_seen=0.0)
         level = tracked_level(view, blended, judged, spacing, closed=closed)
-        if level is None or reason is not None:
-            yield f"slice {target}: {reason or 'too little is left of the membrane'}"
-        else:
+        if level is not None and reason is None:
             yield level
+            continue
+        if reason == ASTRAY:
+            apart = float(np.median(disagreement)) * view.binning
+            reason = f"what is tracked from slices {lower} and {upper} lies {apart:.0f} voxels apart"
+        missing.setdefault(reason or "too little is left of the membrane", []).append(target)
+    if missing:
+        yield "; ".join(
+            f"slice{'s' if len(slices) > 1 else ''} {', '.join(map(str, slices))}: {reason}"
+            for reason, slices in missing.items()
+        )
 
 
 def _blended(one: Curve, other: Curve, closed: bool) -> tuple[Curve, Array]:

@@ -63,7 +63,7 @@ class Confidence:
         return np.asarray(self.value >= KEPT)
 
 
-def confidence(curve: Curve, disagreement: Array, *, closed: bool) -> Confidence:
+def confidence(curve: Curve, disagreement: Array, *, closed: bool, unseen: float = 0.0) -> Confidence:
     """Judge a tracked curve.
 
     Parameters
@@ -73,11 +73,13 @@ def confidence(curve: Curve, disagreement: Array, *, closed: bool) -> Confidence
     disagreement : array, shape (m,)
         Of the track forwards and back, in voxels.
     closed : bool
+    unseen : float
+        How far to believe, from 0 to 1, that there is a membrane where none stands out.
     """
     seen = curve.seen
     assert seen is not None
     stands_out = expit((np.minimum(seen.strength, seen.margin) - 0.25) / 0.07)
-    present = 1 - seen.visible * (1 - stands_out)
+    present = 1 - (1 - unseen) * seen.visible * (1 - stands_out)
     sd = np.sqrt(curve.variance[:, 0])
     placed = erf(NEAR / (np.sqrt(2) * _SD_FACTOR * sd))
     steady = np.exp(-((disagreement / 2.0) ** 2))
