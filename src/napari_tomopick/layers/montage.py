@@ -13,8 +13,8 @@ from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.mosaic import Mosaic, Region, full_scene, layout, whole_slice
 from napari_tomopick.geometry.planes import Axis
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.montage_page import MontagePage
 from napari_tomopick.layers.montage_scene import MontageScene
-from napari_tomopick.layers.montage_tiles import Tile, Tiles, tiles_of
 from napari_tomopick.layers.plane_scene import Scenery
 from napari_tomopick.layers.viewport import Viewport
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 # of the picture as it is on the screen when all of it is seen, so that slices are told apart
 GAP_PART = 0.02
-GAP_GREY, EMPTY_GREY = 40, 24
 # more pixels than this on a page are shown coarser
 MAX_PIXELS = 32 * 2**20
 NO_TOMOGRAM = "Open a tomogram first: a montage is made of its slices."
@@ -54,15 +53,15 @@ class Montage:
         Another slice is active.
     models_changed()
         What is drawn over the slices is another.
-    mode_changed()
-        A click means something else.
+    linked_changed()
+        The slice viewer goes along now, or no more.
     """
 
     mosaic_changed = Signal()
     picture_changed = Signal()
     active_changed = Signal()
     models_changed = Signal()
-    mode_changed = Signal()
+    linked_changed = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -73,22 +72,23 @@ class Montage:
         # None: that of the slice viewer
         self.own_thickness: int | None = None
         self._linked = False
-        self._adding = False
-        self._tiles = Tiles(lambda *args: workspace.run(*args), lambda error: self._failed(error))
-        self._picture: NDArray[np.uint8] | None = None
-        self._pasted: set[int] = set()
+        self._page = MontagePage(
+            workspace.display, lambda *args: workspace.run(*args), lambda error: self._failed(error)
+        )
         # what the settings are for
         self._loaded: Callable[[], LoadedTomogram | None] = _nothing
         self._scene: MontageScene | None = None
+        # the model that got the last point, and how many it had
+        self._counted = ("", 0)
         self._slots: list[tuple[SignalInstance, Callable[..., Any]]] = [
             (workspace.tomogram_changed, self._on_tomogram),
             (workspace.display.filtering_changed, self._on_filtering),
-            (workspace.display.grey_changed, self._repaint),
+            (workspace.display.grey_changed, self._page.repaint),
             (workspace.picking.models_changed, self._on_models),
             (workspace.picking.shown_changed, self._on_models),
             (workspace.review.sets_changed, self._on_models),
             (workspace.review.look_changed, self._on_models),
-            (self._tiles.arrived, self._paste),
+            (self._page.changed, self.picture_changed.emit),
         ]
 
     def connect(self) -> None:
@@ -103,8 +103,8 @@ class Montage:
         for signal, slot in self._slots:
             signal.disconnect(slot, missing_ok=True)
         self.workspace.viewer.dims.events.point.disconnect(self._on_main_slice)
-        self._tiles.forget()
-        self._picture = self._scene = None
+        self._page.clear()
+        self._scene = None
 
     # which slices
 
@@ -216,17 +216,6 @@ class Montage:
         self.activate(mosaic.slices[min(max(which, 0), len(mosaic.slices) - 1)])
 
     @property
-    def adding(self) -> bool:
-        """Whether a left click puts a point in a slice, and does not only make it the active one."""
-        return self._adding
-
-    def set_adding(self, on: bool) -> None:
-        """Let a left click put points, or not."""
-        if on != self._adding:
-            self._adding = on
-            self.mode_changed.emit()
-
-    @property
     def linked(self) -> bool:
         """Whether the slice viewer and the active slice go together."""
         return self._linked
@@ -234,7 +223,7 @@ class Montage:
     def set_linked(self, on: bool) -> None:
         """Let the slice viewer show the active slice from now on, and the other way round, or not."""
         self._linked = on
-        self.mode_changed.emit()
+        self.linked_changed.emit()
         self._take_main_along()
 
     def track(self) -> None:
@@ -276,12 +265,12 @@ class Montage:
 
         What is not read yet is dark.
         """
-        return self._picture
+        return self._page.picture
 
     @property
     def missing(self) -> int:
         """How many slices of the shown page have not been read yet."""
-        return self._tiles.missing
+        return self._page.missing
 
     # what is drawn over them
 
@@ -310,52 +299,32 @@ class Montage:
 
     def _on_models(self) -> None:
         self._scene = None
+        self._follow_hand()
         self.models_changed.emit()
 
+    def _follow_hand(self) -> None:
+        """Let the slice in which a point was added become the active one, if it is on the shown page."""
+        model, mosaic = self.workspace.picking.active, self.mosaic
+        before, self._counted = self._counted, ("", 0) if model is None else (model.uid, len(model))
+        if model is None or mosaic is None or before[0] != model.uid or len(model) <= before[1]:
+            return
+        number = int(np.floor(model.points[-1, "xyz".index(mosaic.axis)] + 0.5))
+        if number in mosaic.shown:
+            self.activate(number)
+
     def _read(self) -> None:
-        """Have the shown page read, and those before and behind it."""
-        mosaic = self.mosaic
-        if mosaic is None:
-            return
-        sampler = self.workspace.display.sampler(self.thickness)
-        wanted = tiles_of(mosaic, sampler.filtering)
-        self._picture = _empty(mosaic)
-        self._pasted = set()
-        near = [mosaic.turned_to(mosaic.page + k) for k in (1, -1)]
-        later = [tile for page in near if page != mosaic for tile in tiles_of(page, sampler.filtering)]
-        self._paste(wanted)
-        self._tiles.want(wanted, later, sampler)
-
-    def _paste(self, tiles: list[Tile] | None = None) -> None:
-        """Put what has been read since into the picture."""
-        mosaic, picture = self.mosaic, self._picture
-        if mosaic is None or picture is None or self.workspace.display.slices is None:
-            return
-        if tiles is None:
-            tiles = tiles_of(mosaic, self.workspace.display.sampler(self.thickness).filtering)
-        width, height = mosaic.tile_size
-        for tile in tiles:
-            values = self._tiles.get(tile)
-            if values is not None and tile.number not in self._pasted:
-                left, bottom = (n // mosaic.spacing for n in mosaic.corner(tile.number))
-                grey = self.workspace.display.grey(values)
-                picture[bottom : bottom + height, left : left + width] = grey
-                self._pasted.add(tile.number)
-        self.picture_changed.emit()
-
-    def _repaint(self) -> None:
-        self._pasted = set()
-        self._paste()
+        if self.mosaic is not None:
+            self._page.show(self.mosaic, self.thickness)
 
     # following
 
     def _on_tomogram(self) -> None:
         loaded = self.workspace.image.loaded
         same = loaded is not None and self._loaded() is loaded
-        if same and self._picture is not None:
+        if same and self.picture is not None:
             return  # it only goes by another name
-        self._tiles.forget()
-        self._picture = self._scene = None
+        self._page.clear()
+        self._scene = None
         if same:
             self._read()
             self.mosaic_changed.emit()
@@ -447,14 +416,3 @@ def _nothing() -> None:
 
 def _gap(region: Region) -> int:
     return max(2, round(GAP_PART * max(region.width, region.height)))
-
-
-def _empty(mosaic: Mosaic) -> NDArray[np.uint8]:
-    """A page of which nothing has been read."""
-    width, height = (n // mosaic.spacing for n in mosaic.size)
-    picture = np.full((height, width), GAP_GREY, np.uint8)
-    across, up = mosaic.tile_size
-    for number in mosaic.shown:
-        left, bottom = (n // mosaic.spacing for n in mosaic.corner(number))
-        picture[bottom : bottom + up, left : left + across] = EMPTY_GREY
-    return picture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 
-from napari_tomopick.errors import ModelError
 from napari_tomopick.geometry.mosaic import Mosaic, Place
 from napari_tomopick.geometry.planes import Axis
 from napari_tomopick.layers.overlay import Box, Crosses, Frames, Lines, Overlay, Texts
@@ -229,38 +228,24 @@ class MontagePane:
         """See `Pane`."""
         return self.montage.scene.marker_at(self.place(at), self._canvas.viewport.scale)
 
-    def click(self, at: Pixel, *, second: bool = False) -> None:
-        """A click without a modifier: the slice becomes the active one, and gets a point if points are added.
+    def click(self, at: Pixel, second: bool = False) -> None:
+        """See `Pane`: the slice becomes the active one, and gets a point where clicking adds.
 
-        Parameters
-        ----------
-        at : tuple of 2 float
-        second : bool
-            It is the second of a double click, which adds no second point; where none are added, it shows
-            the place in the slice viewer.
+        Where clicking selects, the point at the pixel is selected. Where it does neither, a double click
+        shows the place in the slice viewer.
         """
-        montage, number, spot = self.montage, self.slice_at(at), self.spot(at)
+        number, spot, picking = self.slice_at(at), self.spot(at), self.montage.workspace.picking
         if number is None or spot is None:
             return
-        montage.activate(number)
-        if second and not montage.adding:
-            montage.go_to(spot.position)
-        elif montage.adding and not second:
-            montage.workspace.picking.add_at(spot)
-
-    def put(self, verb: Callable[[Spot], None], at: Pixel) -> None:
-        """Do something at a pixel, such as adding a point; its slice becomes the active one.
-
-        Raises
-        ------
-        ModelError
-            If there is no slice.
-        """
-        number, spot = self.slice_at(at), self.spot(at)
-        if number is None or spot is None:
-            raise ModelError(NO_SLICE)
-        verb(spot)
         self.montage.activate(number)
+        row = self.point_at(at)
+        if picking.mode == "add":
+            if not second:
+                picking.add_at(spot)
+        elif picking.mode == "select" and row is not None:
+            picking.select_points([row])
+        elif second:
+            self.montage.go_to(spot.position)
 
     def pan(self, right: float, down: float) -> None:
         """See `Pane`."""

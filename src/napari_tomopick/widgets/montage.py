@@ -37,7 +37,7 @@ class MontageDock(Dock):
     place = "window"
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer, "montage")
+        super().__init__(napari_viewer, "tomopick-montage")
         self.montage = montage = Montage(self.workspace)
         self.canvas = MontageCanvas(montage, self.reported)
         self.pane = MontagePane(montage, self.canvas)
@@ -53,7 +53,8 @@ class MontageDock(Dock):
         self._build()
         picking = self.workspace.picking
         self.refresh_on(
-            montage.mosaic_changed, montage.active_changed, montage.mode_changed, picking.models_changed
+            *(montage.mosaic_changed, montage.active_changed, montage.linked_changed),
+            *(picking.models_changed, picking.active_changed, picking.mode_changed),
         )
         self._slots = (
             (montage.mosaic_changed, self._show_picture),
@@ -66,12 +67,12 @@ class MontageDock(Dock):
         self.refresh()
 
     def _build(self) -> None:
-        montage = self.montage
+        montage, picking = self.montage, self.workspace.picking
         self.add = toggle(
             "⊕ Add points by click",
             "montage-add",
             "While it is down, a left click in a slice puts a point of the active model there",
-            montage.set_adding,
+            lambda on: picking.set_mode("add" if on else "pan_zoom"),
         )
         self.link = toggle(
             "Link with viewer",
@@ -134,16 +135,16 @@ class MontageDock(Dock):
 
     def refresh(self) -> None:
         """Show everything anew."""
-        montage = self.montage
+        montage, adding = self.montage, self.workspace.picking.mode == "add"
         self.fields.refresh()
         self.pages.refresh()
-        self.add.setChecked(montage.adding)
+        self.add.setChecked(adding)
         self.link.setChecked(montage.linked)
         tracking = getattr(self.workspace, "tracking", None) is not None
         for button in (self.track, self.track_on):
             button.setEnabled(tracking and montage.active is not None)
         self.active.setText(self._about_active())
-        self.hint.setText(ADD_HINT if montage.adding else HINT)
+        self.hint.setText(ADD_HINT if adding else HINT)
 
     def _about_active(self) -> str:
         mosaic, number = self.montage.mosaic, self.montage.active

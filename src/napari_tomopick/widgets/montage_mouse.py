@@ -9,7 +9,9 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_tomopick.layers.pointing import Pixel
+from napari_tomopick.errors import ModelError
+from napari_tomopick.layers.montage_scene import NO_SLICE
+from napari_tomopick.layers.pointing import Pixel, Spot
 from napari_tomopick.widgets.focus import TEXT_FIELDS
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class MontageMouse(QObject):
 
     def _click(self, modifiers: Qt.KeyboardModifier) -> None:
         if modifiers == NONE:
-            self._pane.click(self._at, second=self._second)
+            self._pane.click(self._at, self._second)
         elif modifiers == SHIFT:
             row = self._pane.point_at(self._at)
             if row is not None:
@@ -117,8 +119,8 @@ class MontageMouse(QObject):
         montage, at = self._pane.montage, self._at
         workspace, picking = montage.workspace, montage.workspace.picking
         keys: dict[tuple[int, Qt.KeyboardModifier], Callable[[], Any]] = {
-            (Qt.Key.Key_C, NONE): lambda: self._pane.put(picking.add_at, at),
-            (Qt.Key.Key_C, SHIFT): lambda: self._pane.put(picking.put_marker_at, at),
+            (Qt.Key.Key_C, NONE): lambda: picking.add_at(self._spot(at)),
+            (Qt.Key.Key_C, SHIFT): lambda: picking.put_marker_at(self._spot(at)),
             (Qt.Key.Key_Delete, NONE): picking.delete,
             (Qt.Key.Key_Backspace, NONE): picking.delete,
             (Qt.Key.Key_O, NONE): montage.track,
@@ -131,3 +133,9 @@ class MontageMouse(QObject):
             return False
         self._reported(action)
         return True
+
+    def _spot(self, at: Pixel) -> Spot:
+        spot = self._pane.spot(at)
+        if spot is None:
+            raise ModelError(NO_SLICE)
+        return spot

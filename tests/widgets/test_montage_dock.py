@@ -119,7 +119,8 @@ def test_a_click_activates_and_with_the_toggle_adds_between_voxels(
     assert montage.montage.active == 8
     assert len(workspace.picking.active) == 0
     press(montage, "montage-add")
-    assert montage.hint.text().startswith("Click: add")
+    assert workspace.picking.mode == "add"
+    qtbot.waitUntil(lambda: montage.hint.text().startswith("Click: add"))
     for x, y, z in ((12.25, 47.5, 5), (70.75, 3.25, 17), (1.0, 58.0, 2)):
         click(at(x, y, z))
         found = workspace.picking.active.points[-1]
@@ -136,7 +137,7 @@ def test_a_click_activates_and_with_the_toggle_adds_between_voxels(
 
 
 def test_zoomed_in_a_point_lies_where_it_was_clicked(montage, workspace, at, click, qtbot):
-    montage.montage.set_adding(True)
+    workspace.picking.set_mode("add")
     where = at(60.0, 20.0, 14)
     for _ in range(15):
         montage.canvas.zoom(1.1, (where.x(), where.y()))
@@ -146,7 +147,7 @@ def test_zoomed_in_a_point_lies_where_it_was_clicked(montage, workspace, at, cli
 
 
 def test_gaps_drags_and_modifiers_add_nothing(montage, workspace, at, click, qtbot):
-    montage.montage.set_adding(True)
+    workspace.picking.set_mode("add")
     before = montage.canvas.viewport
     mosaic = montage.montage.mosaic
     assert mosaic.gap * before.scale > 2
@@ -169,10 +170,10 @@ def test_a_double_click_adds_one_point_and_else_shows_the_place_in_the_viewer(mo
         qtbot.mouseDClick(montage.canvas, LEFT, NONE, where)
         qtbot.mouseRelease(montage.canvas, LEFT, NONE, where)
 
-    montage.montage.set_adding(True)
+    workspace.picking.set_mode("add")
     double_click()
     assert len(workspace.picking.active) == 1
-    montage.montage.set_adding(False)
+    workspace.picking.set_mode("pan_zoom")
     double_click()
     assert len(workspace.picking.active) == 1
     assert compat.slice_index(workspace.viewer) == 8
@@ -188,13 +189,22 @@ def test_keys_put_points_and_the_marker_under_the_mouse(montage, workspace, at, 
     assert np.abs(model.points - [(10, 20, 5), (30, 25, 5)]).max() <= one_pixel
     assert np.abs(model.marker - (40, 15, 11)).max() <= one_pixel
     assert model.points[:, 2].tolist() == [5, 5]
-    assert montage.montage.active == 11
+    assert montage.montage.active == 5  # where the last point was put
     key(Qt.Key.Key_Delete)
     assert len(workspace.picking.active) == 1
     key(Qt.Key.Key_Z, modifiers=CTRL)
     assert len(workspace.picking.active) == 2
     key(Qt.Key.Key_Z, modifiers=CTRL | SHIFT)
     assert len(workspace.picking.active) == 1
+
+
+def test_where_clicking_selects_a_point_is_selected(montage, workspace, at, click):
+    uid = workspace.picking.active.uid
+    workspace.session.add_points(uid, [[10, 20, 5], [30, 25, 5]], [5, 5])
+    workspace.picking.set_mode("select")
+    click(at(30, 25, 5))
+    assert workspace.picking.view.selected == [(uid, 1)]
+    assert len(workspace.picking.active) == 2
 
 
 def test_beside_the_slices_a_key_tells_what_to_do(montage, workspace, key):
@@ -298,7 +308,7 @@ def test_the_view_of_the_slice_viewer_is_what_is_shown(window, dock, press, qtbo
 
 
 def test_another_model_gets_the_points(montage, workspace, at, click, qtbot):
-    montage.montage.set_adding(True)
+    workspace.picking.set_mode("add")
     click(at(10, 20, 5))
     workspace.picking.add_model(ModelType.GENERAL, "crowns")
     click(at(30, 20, 8))
