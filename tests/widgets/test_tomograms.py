@@ -143,6 +143,11 @@ def test_the_list_follows_edits_in_its_order(many, qtbot):
     assert listed(many)[:3] == ["tomo_7", "tomo_10", "tomo_2"]
     # what was selected still is, wherever it went
     assert {row.tomogram.name for row in many.table.selected} == {"tomo_5", "tomo_2"}
+    for name in ("new_1", "new_2"):
+        session.add_tomogram(Tomogram(name, session.tomogram("tomo_0").path, SHAPE, 10.0))
+    session.add_model(Model("new", tomogram="new_2", points=np.ones((150, 3))))
+    qtbot.waitUntil(lambda: listed(many)[:4] == ["tomo_7", "new_2", "tomo_10", "tomo_2"])
+    session.remove_tomogram("new_2")
     session.remove_tomogram("tomo_7")
     qtbot.waitUntil(lambda: "tomo_7" not in listed(many))
     assert {row.tomogram.name for row in many.table.selected} == {"tomo_5", "tomo_2"}
@@ -386,8 +391,8 @@ def test_a_point_makes_a_tomogram_in_progress(many, qtbot):
     workspace = many.workspace
     workspace.open_tomogram("tomo_0")
     workspace.picking.add_model(ModelType.GENERAL)
-    workspace.viewer.cursor.position = (9.0, 5.0, 5.0)
-    workspace.picking.add_at_cursor()
+    workspace.viewer.dims.set_point(0, 9)
+    workspace.picking.points_added(np.array([[5.0, 5.0, 9.0]]))
     qtbot.waitUntil(lambda: listed(many, STATUS)[0] == "in progress")
     assert listed(many, POINTS)[0] == "1"
 

@@ -174,10 +174,14 @@ class RowsOrder(QSortFilterProxyModel):
         self._wanted = wanted
         self.invalidateFilter()
 
-    def renew(self) -> None:
-        """Sort and filter anew, the rows having changed."""
-        self._prepare(self.sortColumn())
-        self.invalidate()
+    def set_rows(self, rows: Sequence[Any]) -> None:
+        """Give the source other rows, and sort and filter anew if that changes anything."""
+        before = self._keys, [self._wanted(row) for row in self._rows_model.rows]
+        # first of all: a source with more rows has them sorted at once
+        self._prepare(rows, self.sortColumn())
+        self._rows_model.set_rows(rows)
+        if before != (self._keys, [self._wanted(row) for row in rows]):
+            self.invalidate()
 
     def whole(self, rows: Sequence[Any]) -> list[tuple[Any, bool]]:
         """Rows, which need not be those of the table, in this order, and whether each is wanted."""
@@ -187,13 +191,13 @@ class RowsOrder(QSortFilterProxyModel):
             rows = sorted(rows, key=self._rows_model.columns[column].sort_key, reverse=descending)
         return [(row, self._wanted(row)) for row in rows]
 
-    def _prepare(self, column: int) -> None:
+    def _prepare(self, rows: Sequence[Any], column: int) -> None:
         key = self._rows_model.columns[column].sort_key if column >= 0 else lambda row: 0
-        self._keys = [key(row) for row in self._rows_model.rows]
+        self._keys = [key(row) for row in rows]
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """See Qt; column -1 is the order in which the rows are given."""
-        self._prepare(column)
+        self._prepare(self._rows_model.rows, column)
         super().sort(column, order)
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self.columnCount() - 1)
 
@@ -301,8 +305,7 @@ class RowsTable(QTableView):
         chosen = {self._key(row) for row in self.selected}
         same = [self._key(row) for row in rows] == [self._key(row) for row in self.rows]
         blocker = QSignalBlocker(self)
-        self.rows_model.set_rows(rows)
-        self.order.renew()
+        self.order.set_rows(rows)
         wanted = before if current is None else current
         if not same or wanted != before:
             self._select(wanted, chosen if wanted == before else set())
