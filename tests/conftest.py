@@ -15,6 +15,12 @@ CAP_DAC_OVERRIDE = 1
 """The right by which root writes where the permissions forbid it; see capabilities(7)."""
 
 
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither read nor write the settings of the user who runs the tests."""
+    monkeypatch.setenv("TOMOPICK_SETTINGS", str(tmp_path / "settings" / "tomopick.json"))
+
+
 @pytest.fixture
 def lock() -> Iterator[Callable[[Path], None]]:
     """Make a folder one that nothing can be written into until the test ends, not even by root."""

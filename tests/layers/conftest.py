@@ -64,6 +64,15 @@ def shown(workspace, a_tomogram) -> Workspace:
     return workspace
 
 
+def on_canvas(viewer, position):
+    """Where z, y, x is seen on the canvas, in pixels to the right and down."""
+    camera, (height, width) = viewer.scene.camera, viewer.canvas.size
+    vertical, horizontal = (position[d] for d in viewer.dims.displayed[-2:])
+    right = width / 2 + (horizontal - camera.center[-1]) * camera.zoom
+    down = height / 2 - (vertical - camera.center[-2]) * camera.zoom
+    return right, down
+
+
 @pytest.fixture
 def click(shown):
     """Click, drag or hover as napari reports it: ``click((z, y, x), button=1, modifiers=(), to=None)``."""
@@ -74,12 +83,11 @@ def click(shown):
 
     class Event:
         def __init__(self, type, position, button, modifiers):
-            zoom = viewer.scene.camera.zoom
             self.type, self.button, self.modifiers, self.handled = type, button, modifiers, False
             self.position = tuple(float(p) for p in position)
             self.dims_displayed = list(viewer.dims.displayed)
             self.dims_point = list(viewer.dims.point)
-            self.pos = np.array([position[d] for d in self.dims_displayed[::-1]], float) * zoom
+            self.pos = np.array(on_canvas(viewer, position))
             self.view_direction = self.up_direction = None
             self.is_dragging = type == "mouse_move" and button is not None
 
@@ -112,8 +120,10 @@ def press(shown):
     def press(key, at=None):
         if at is not None:
             shown.viewer.cursor.position = tuple(float(p) for p in at)
+            shown.pointing.move(shown.main_pane, on_canvas(shown.viewer, at))
         handler = KeymapHandler()
         handler.keymap_providers = [shown.viewer.layers.selection.active, shown.viewer]
         handler.press_key(key)
+        handler.release_key(key)
 
     return press

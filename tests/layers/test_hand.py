@@ -51,6 +51,9 @@ class Points:
     def put_marker_at(self, spot):
         self.done.append(("marker", tuple(spot.position)))
 
+    def add_at_cursor(self):
+        raise ModelError("there is no slice under the mouse")
+
     def arm_marker(self, armed):
         self.marker_armed = armed
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import napari.layers
 import numpy as np
+from app_model.types import KeyCode
 from napari.utils.notifications import show_error, show_warning
 
 if TYPE_CHECKING:
@@ -214,6 +215,22 @@ def protect(layer: Layer) -> None:
 
     layer.events.mode.connect(refuse_transform)
     layer.bind_key("Control-V", refuse_paste, overwrite=True)
+
+
+def napari_key(name: str) -> str | None:
+    """A key with its modifiers as napari spells it; None if napari has no name for it.
+
+    Parameters
+    ----------
+    name : str
+        As in `napari_tomopick.layers.gesture_names`.
+    """
+    # the plus sign joins, and is a key as well
+    before, key = (name[:-1], "+") if name.endswith("+") else name.rpartition("+")[::2]
+    # to napari, all keys that it does not know are one and the same
+    if KeyCode.from_string(key) == KeyCode.UNKNOWN:
+        return None
+    return "-".join([*("Control" if m == "Ctrl" else m for m in before.split("+") if m), key])
 
 
 def point_under(layer: Any, event: Any) -> int | None:

@@ -90,6 +90,11 @@ class Controls:
         return tuple(filter(is_key, self._table))
 
     @property
+    def mouse(self) -> tuple[str, ...]:
+        """All gestures that are done with the mouse."""
+        return tuple(name for name in self._table if not is_key(name))
+
+    @property
     def held_keys(self) -> frozenset[str]:
         """The keys that mean something while the mouse is dragged."""
         return self._held

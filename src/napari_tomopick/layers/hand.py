@@ -16,14 +16,13 @@ from napari_tomopick.layers.strokes import Erase, MoveMarker, MovePoint, Pan, Ro
 if TYPE_CHECKING:
     from napari_tomopick.layers.controls import Controls
     from napari_tomopick.layers.picking import Picking
-    from napari_tomopick.layers.pointing import Pane, Pixel, Pointing, Spot
+    from napari_tomopick.layers.pointing import Pane, Pixel, Pointing
 
 # napari's own limit between a click and a drag, in pixels of the screen
 CLICK_PIXELS = 5.0
 ZOOM_PER_STEP = 1.2
 ZOOM_PER_KEY = 2.0
 NOT_OVER = "The mouse is over no picture of the tomogram: move it to where you mean."
-NOWHERE = "There is no slice under the mouse: points are put in slices (2D) of an open tomogram."
 
 NOTHING: Mapping[str, str] = {}
 
@@ -74,8 +73,8 @@ class Hand:
         # keys held down of those that mean something to the mouse; what they do when let go; see `key`
         self._held: dict[str, Callable[[], None] | None] = {}
         self._at_place: dict[str, Callable[[Pane, Pixel], object]] = {
-            "add_point": lambda pane, at: picking.add_at(_spot(pane, at)),
-            "put_marker": lambda pane, at: picking.put_marker_at(_spot(pane, at)),
+            "add_point": self._add,
+            "put_marker": self._put_marker,
             "pick": lambda pane, at: pane.click(at),
             "add_or_select": self._add_or_select,
             "delete_point": self._delete_point,
@@ -148,7 +147,7 @@ class Hand:
         if click is None and drag is None:
             return False
         self._press = _Press(pane, at, button, click, drag, second)
-        return drag is not None or button == "left"
+        return drag is not None
 
     def move(self, pane: Pane, at: Pixel) -> bool:
         """The mouse moves, with a button down or not. True if that is a drag of the hand's own."""
@@ -318,7 +317,7 @@ class Hand:
             if row is None and uid is not None:
                 return MoveMarker(self._picking, uid, pane)
             if row is None and drag == "move_point":
-                self._picking.add_at(_spot(pane, at))
+                self._add(pane, at)
                 model = self._picking.active
                 assert model is not None
                 row = model.uid, len(model) - 1
@@ -331,10 +330,27 @@ class Hand:
     def _position(self, row: tuple[str, int]):  # type: ignore[no-untyped-def]
         return next(model for model in self._picking.models if model.uid == row[0]).points[row[1]]
 
+    def _add(self, pane: Pane, at: Pixel) -> None:
+        spot = pane.spot(at)
+        if spot is not None:
+            self._picking.add_at(spot)
+        else:
+            # that says what is amiss
+            self.pointing.move(pane, at)
+            self._picking.add_at_cursor()
+
+    def _put_marker(self, pane: Pane, at: Pixel) -> None:
+        spot = pane.spot(at)
+        if spot is not None:
+            self._picking.put_marker_at(spot)
+        else:
+            self.pointing.move(pane, at)
+            self._picking.put_marker_at_cursor()
+
     def _add_or_select(self, pane: Pane, at: Pixel) -> None:
         row = pane.point_at(at)
         if row is None:
-            self._picking.add_at(_spot(pane, at))
+            self._add(pane, at)
         else:
             self._picking.select_points([row])
 
@@ -355,13 +371,6 @@ def modifiers_of(names: Collection[str]) -> tuple[str, ...]:
     """Modifiers as napari names them, as they are named here."""
     found = {"Ctrl" if name == "Control" else name for name in names}
     return tuple(name for name in MODIFIERS if name in found)
-
-
-def _spot(pane: Pane, at: Pixel) -> Spot:
-    spot = pane.spot(at)
-    if spot is None:
-        raise ModelError(NOWHERE)
-    return spot
 
 
 def _nothing() -> None:

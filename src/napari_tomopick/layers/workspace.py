@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from psygnal import Signal, SignalInstance
 
 from napari_tomopick.errors import ProjectError, TomopickError
-from napari_tomopick.layers import compat, gestures, keys
+from napari_tomopick.layers import compat
+from napari_tomopick.layers.controls import Controls
 from napari_tomopick.layers.display import Display
+from napari_tomopick.layers.hand import Hand
+from napari_tomopick.layers.main_pane import MainPane, NapariKeys, NapariMouse
 from napari_tomopick.layers.picking import Picking
+from napari_tomopick.layers.pointing import Pointing
 from napari_tomopick.layers.review import Review
+from napari_tomopick.layers.settings import Settings
 from napari_tomopick.layers.tomogram_image import Depiction, LoadedTomogram, TomogramImage, load_tomogram
 from napari_tomopick.layers.tomograms import Tomograms
 from napari_tomopick.models.tomogram import Tomogram
@@ -104,10 +109,21 @@ class Workspace:
         self.tomograms = Tomograms(self)
         self.picking = Picking(self)
         self.review = Review(self)
-        self._keys = keys.actions(self)
-        for target in (viewer, *self._own_layers()):
-            keys.bind(target, self._keys)
-        gestures.connect(viewer, self.picking, self.reporting)
+        self.controls = Controls(Settings())
+        self.main_pane = MainPane(self)
+        self.pointing = Pointing(self.main_pane)
+        self.hand = Hand(self.picking, self.controls, self.pointing, self.reporting)
+        self._mouse = NapariMouse(self, self.main_pane)
+        self._keys = NapariKeys(self.controls, self.hand, viewer)
+        for layer in self._own_layers():
+            self._keys.add(layer)
+        self.controls.actions |= {
+            "delete": self._delete,
+            "undo": self.undo,
+            "redo": self.redo,
+            "previous_tomogram": lambda: self.open_neighbour(-1),
+            "next_tomogram": lambda: self.open_neighbour(1),
+        }
         viewer.dims.events.ndisplay.connect(lambda: self.display_changed.emit())
 
     # project
@@ -181,6 +197,16 @@ class Workspace:
         """Take the last edit back."""
         label = self.open_session.undo()
         self.say(f"Undone: {label}." if label else "There is nothing to undo.")
+
+    def _delete(self) -> None:
+        """Delete what is selected in the active layer of ours, else the point picked last."""
+        active = self.viewer.layers.selection.active
+        if active in self.review.view.layers:
+            self.review.delete()
+        elif active is self.picking.view.markers:
+            active.remove_selected()
+        else:
+            self.picking.delete()
 
     def redo(self) -> None:
         """Do the edit again that was undone last."""
@@ -280,7 +306,7 @@ class Workspace:
         self.image.show(loaded)
         self._shown = loaded.tomogram.name
         assert self.image.layer is not None
-        keys.bind(self.image.layer, self._keys)
+        self._keys.add(self.image.layer)
         for layer in self._own_layers():
             if layer not in self.viewer.layers:
                 self.viewer.layers.append(layer)
