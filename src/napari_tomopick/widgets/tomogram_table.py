@@ -36,7 +36,7 @@ def tilt_words(tomogram: Tomogram) -> str:
 
 def facts_of(tomogram: Tomogram) -> list[str]:
     """What is known of a tomogram, in a few lines."""
-    nanometres = " × ".join(f"{n * tomogram.voxel_size_angstrom / 10:.0f}" for n in tomogram.shape[::-1])
+    nanometres = "×".join(f"{n * tomogram.voxel_size_angstrom / 10:.0f}" for n in tomogram.shape[::-1])
     lines = [f"{size_words(tomogram)} voxels of {tomogram.voxel_size_angstrom:g} Å ({nanometres} nm)"]
     if tomogram.source is not None:
         lines.append(f"{tomogram.source} binned by {tomogram.binning}")
