@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from psygnal import SignalInstance
 from qtpy.QtCore import QPoint, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -22,7 +22,7 @@ from superqt.utils import create_worker
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.closing import close_with_window
-from napari_tomopick.widgets.focus import canvas_follows_mouse
+from napari_tomopick.widgets.focus import canvas_follows_mouse, press
 from napari_tomopick.widgets.texts import Report
 
 T = TypeVar("T", bound="Dock")
@@ -125,6 +125,11 @@ class Dock(QWidget):
     def sizeHint(self) -> QSize:
         """As wide as four docks in tabs need, leaving a small screen to the picture."""
         return QSize(WIDTH, super().sizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """See Qt: a key that no field has a use for is one of the controls, such as Ctrl+Z."""
+        if not press(self.workspace, event):
+            super().keyPressEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up on what changed meanwhile; let keys go to the canvas under the mouse from now on."""
