@@ -6,7 +6,7 @@ Used by `tracking.py`. A scene has one membrane to follow, and says for any posi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +88,14 @@ def _along_y(first: float, last: float) -> Callable[[Array, Array], Array]:
 
 def _along_x(first: float, last: float) -> Callable[[Array, Array], Array]:
     return lambda t, r: np.column_stack([first + (last - first) * t, r])
+
+
+def _diagonal(length: float) -> Callable[[Array, Array], Array]:
+    def path(t: Array, r: Array) -> Array:
+        beside = length * (t - 0.5)
+        return np.column_stack([r + beside, r - beside]) / np.sqrt(2)
+
+    return path
 
 
 def simulated(data: Path) -> Iterator[Scene]:
@@ -179,3 +187,13 @@ def failures(snr: float, seed: int) -> Iterator[Scene]:
 
         name = f"leaning by {slope:g} into the wedge"
         yield scene(name, bilayer(leaning(grid), 10.0), leaning, True, along_x=True)
+
+    def curling(points: Array) -> Array:
+        px, py, pz = np.moveaxis(points, -1, 0)
+        ahead = np.clip(pz - start, 0, None)
+        along = (px + py) / np.sqrt(2)
+        return (75 + 0.05 * ahead**2 - along) / np.sqrt(1 + (0.1 * ahead) ** 2)
+
+    curled = scene("curling into the wedge", bilayer(curling(grid), 10.0), curling, True)
+    # across x + y, so that its normal is 45 degrees off the tilt axis
+    yield replace(curled, path=_diagonal(70.0), across=(20.0, 130.0))

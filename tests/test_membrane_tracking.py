@@ -240,6 +240,13 @@ def test_two_runs_are_the_same(sample):
     np.testing.assert_array_equal(np.concatenate(first), np.concatenate(second))
 
 
+def test_a_curve_may_be_sampled_anew_with_one_sample_more_or_less(sample):
+    # lengths at which rounding goes either way
+    for top in np.linspace(100, 120, 12):
+        clicks = sample.membrane.points(np.linspace(8, top, 10), np.asarray(32.0))
+        assert len(list(track_outward(View(sample.volume), {32: clicks}, [34]))) == 1
+
+
 # planted failures
 
 
@@ -264,7 +271,12 @@ def test_where_a_membrane_ends_the_curve_gets_shorter_and_then_stops(tracking):
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("it fades", "ends or fades"), ("leaning by 0.9", ""), ("leaning by 0.4", "missing wedge")],
+    [
+        ("it fades", "ends or fades"),
+        ("leaning by 0.9", ""),
+        ("leaning by 0.4", "missing wedge"),
+        ("curling", "missing wedge"),
+    ],
 )
 def test_it_stops_rather_than_drifts(tracking, name, reason):
     scene = failing(tracking, name)

@@ -39,6 +39,8 @@ SEARCH = 6.0
 """How far from the prediction the membrane is looked for, in voxels. Less than to a neighbouring membrane."""
 BESIDE = 4.0
 """A place at least so far from the path is beside the membrane."""
+TOLD_BY = 30
+"""Traced slices no further apart tell the drift between them."""
 _STRIP_BLUR, _SCORE_BLUR = 1.5, 2.0  # in samples along the curve
 _STIFFNESS = 300.0  # of the offsets against bending: features shorter than some 10 voxels are smoothed
 _DRIFT_STIFFNESS = 2000.0
@@ -235,10 +237,13 @@ class MembraneFilter:
         slope, weight = np.zeros(m), np.zeros(m)
         for dt in self._steps_from(k, 2):
             glance = self._glance(curve, k + dt)
-            w = glance.weights(self.good, self.none) * dt * dt
-            slope, weight = slope + w * glance.offsets / dt, weight + w
+            # sampled anew, the same curve may have one sample more or less
+            rows = np.linspace(0, len(glance.offsets) - (not closed), m, endpoint=not closed)
+            w = planar_curves.carried(glance.weights(self.good, self.none), rows, closed=closed) * dt * dt
+            offsets = planar_curves.carried(glance.offsets, rows, closed=closed)
+            slope, weight = slope + w * offsets / dt, weight + w
         for other, their_clicks in others:
-            if 0 < abs(other - k) <= 30:
+            if 0 < abs(other - k) <= TOLD_BY:
                 theirs = planar_curves.through_clicks(their_clicks, SPACING, closed=closed)
                 offset = planar_curves.offsets_between(points, across, theirs, closed=closed)
                 w = np.where(np.isfinite(offset), 2.0 / (1 + abs(other - k) / 5), 0.0)
@@ -275,6 +280,12 @@ class MembraneFilter:
             points = points + (found - found.mean())[:, None] * across
             points, _ = planar_curves.resampled(points, SPACING, closed=closed)
         return points
+
+    def evident(self, curve: Curve, slack: float) -> float:
+        """Share of a traced curve that the tilt series shows even if its drift is wrong by the slack."""
+        across = planar_curves.normals(curve.points, closed=self.closed)
+        sides = [self._visible(across, curve.drift + off / self.reader.binning) for off in (-slack, slack)]
+        return float(np.minimum(*sides).mean())
 
     # following it
 

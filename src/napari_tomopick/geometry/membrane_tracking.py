@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.geometry import planar_curves
 from napari_tomopick.geometry.levels import is_closed
-from napari_tomopick.geometry.membrane_filter import SPACING, Curve, MembraneFilter
+from napari_tomopick.geometry.membrane_filter import SPACING, TOLD_BY, Curve, MembraneFilter
 from napari_tomopick.geometry.tracked_levels import TrackedLevel, View, click_spacing, tracked_level
 from napari_tomopick.geometry.tracking_confidence import (
     ASTRAY,
@@ -31,6 +31,8 @@ _STRIDE = 2  # most slices from one look to the next; longer steps are made of s
 _LOOKS_BACK = 3
 _DIM = 8  # slices over which a membrane may not show, and be found again
 _BRACKETED = 0.6  # trust in a membrane between two traced slices where it does not show
+# A slope that was only seen may be wrong by this where the membrane faces nearly along the tilt axis.
+_SLACK, _LEAST_EVIDENT = 0.35, 0.3
 _POLE = 6.0  # radius at which a ring is taken to close
 
 
@@ -145,6 +147,13 @@ def _outward(
     membrane, curve = _learned(view, traced, start, closed)
     if membrane.margin < LEAST_MARGIN:
         yield _does_not_stand_out(start)
+        return
+    alone = not any(0 < abs(k - start) <= TOLD_BY for k in traced)
+    if membrane.evident(curve, _SLACK if alone else 0.1) < _LEAST_EVIDENT:
+        yield (
+            f"in slice {start} the membrane faces along the tilt axis or into the missing wedge, so that one "
+            "slice does not tell where it goes: " + ("trace another one" if alone else "trace it by hand")
+        )
         return
     spacing, length = click_spacing(traced[start], closed=closed), SPACING * len(curve)
     past, last, lost = [curve], start, ""
