@@ -24,6 +24,7 @@ from napari_tomopick.layers.review import Review
 from napari_tomopick.layers.settings import Settings
 from napari_tomopick.layers.tomogram_image import Depiction, LoadedTomogram, TomogramImage, load_tomogram
 from napari_tomopick.layers.tomograms import Tomograms
+from napari_tomopick.layers.tracking import Tracking
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.project import Session
 
@@ -109,6 +110,7 @@ class Workspace:
         self.tomograms = Tomograms(self)
         self.picking = Picking(self)
         self.review = Review(self)
+        self.tracking = Tracking(self)
         self.controls = Controls(Settings())
         self.main_pane = MainPane(self)
         self.pointing = Pointing(self.main_pane)
@@ -123,8 +125,18 @@ class Workspace:
             "redo": self.redo,
             "previous_tomogram": lambda: self.open_neighbour(-1),
             "next_tomogram": lambda: self.open_neighbour(1),
+            "track": self._track,
+            "track_on": self._track_on,
+            "cancel": self.tracking.stop,
         }
         viewer.dims.events.ndisplay.connect(lambda: self.display_changed.emit())
+
+    def _track(self) -> None:
+        """Into the slice that is looked at; a picture of many slices knows itself which that is."""
+        getattr(self.pointing.pane, "track", self.tracking.one)()
+
+    def _track_on(self) -> None:
+        getattr(self.pointing.pane, "track_on", self.tracking.on)()
 
     # project
 
