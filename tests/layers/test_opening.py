@@ -383,3 +383,11 @@ def test_a_file_that_cannot_be_opened_is_told_in_words(tmp_path):
     folder.mkdir()
     with pytest.raises(FileFormatError, match=r"t\.mrc"):
         load_tomogram(Tomogram("t", folder, (4, 4, 4), 10.0))
+
+
+def test_brackets_open_the_neighbours(shown, press, a_tomogram):
+    shown.session.add_tomogram(a_tomogram("other"))
+    press("]")
+    assert shown.tomogram_name == "other"
+    press("[")
+    assert shown.tomogram_name == "tomo"
