@@ -306,6 +306,7 @@ def test_points_appear_as_they_are_picked(pane, views, shown):
     shown.session.add_points(shown.picking.active.uid, [[20, 29, 10]], [10])
     found.refresh()
     assert canvas.overlay.circles.centres.tolist() == [[20, 10]]
+    assert canvas.cross == (20, 10)
     at = tuple(canvas.viewport.to_canvas((20, 10)))
     assert found.point_at(at) == (shown.picking.active.uid, 0)
     shown.picking.show(False)
@@ -439,6 +440,44 @@ def test_a_click_adds_where_clicking_adds_and_looks_elsewhere(pane, views, shown
     assert len(session.model(model.uid)) == 1
 
 
+def test_a_click_in_the_slice_viewer_takes_all_views_there(views, shown, click):
+    shown.viewer.dims.set_point(0, 12)
+    click((12, 20.25, 30.5))
+    assert views.focus.tolist() == [30.5, 20.25, 12]
+    # a drag pans; with a modifier, another button, or where clicking does something, it is no look
+    click((12, 40, 40), to=(12, 45, 60))
+    click((12, 40, 40), modifiers=("Shift",))
+    click((12, 40, 40), button=2)
+    shown.picking.arm_marker(True)
+    click((12, 41, 41))
+    shown.picking.set_mode("select")
+    click((12, 40, 40))
+    assert views.focus.tolist() == [30.5, 20.25, 12]
+    shown.picking.set_mode("pan_zoom")
+    shown.controls.set_scheme("EMAN2")
+    click((12, 40.5, 40))
+    # there, a click puts a point, to which all views go
+    assert shown.picking.active.points.tolist() == [[40, 40.5, 12]]
+    views.unlink()
+    shown.controls.set_scheme("napari")
+    click((12, 7, 7))
+    assert views.focus.tolist() == [40, 40.5, 12]
+
+
+def test_all_views_go_to_a_point_that_is_put(views, shown):
+    uid = shown.picking.active.uid
+    shown.session.add_points(uid, [[20.5, 29, 10]], [10])
+    assert views.focus.tolist() == [20.5, 29, 10]
+    assert shown.viewer.dims.point[0] == 10
+    views.look_at((40, 40, 10))
+    # but not to many at once, to what tracking proposes, nor where points are deleted
+    shown.session.add_points(uid, [[1, 2, 3], [4, 5, 6]], [3, 6])
+    shown.session.add_points(uid, [[7, 8, 9]], [9], proposed=[True])
+    shown.session.delete_points(uid, [0])
+    shown.undo()
+    assert views.focus.tolist() == [40, 40, 10]
+
+
 def test_obliquely_points_are_put_between_voxels(pane, views, shown):
     views.set_attitude(Attitude(35, 20))
     found, canvas = pane("oblique")
@@ -516,4 +555,5 @@ def _callbacks(shown):
         *(picking.models_changed, picking.active_changed, picking.shown_changed),
         *(review.sets_changed, review.look_changed),
     )
-    return sum(len(e.callbacks) for e in emitters) + sum(len(s) for s in signals)
+    count = sum(len(e.callbacks) for e in emitters) + sum(len(s) for s in signals)
+    return count + len(viewer.mouse_drag_callbacks)

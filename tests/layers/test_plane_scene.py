@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry.planes import Plane
 from napari_tomopick.layers.particle_layers import Look
-from napari_tomopick.layers.plane_scene import Scenery
+from napari_tomopick.layers.plane_scene import PROPOSED, Scenery
 from napari_tomopick.layers.user_points import CURVE_REACH, MARKER_SIZE, OTHERS_OPACITY
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import Model, ModelType
@@ -60,7 +60,10 @@ def test_curves_fade_with_distance():
     for away in (0.0, 3.0, 9.0):
         lines = scenery.seen_in(Plane.orthogonal("z", 5 + away)).overlay.lines
         np.testing.assert_allclose(lines.rgba[:, 3], 1 - away / CURVE_REACH)
-        assert lines.ends[0].tolist() == [[10, 20], [30, 20]]
+        # a smooth curve through all of the points
+        assert lines.ends[0, 0].tolist() == [10, 20]
+        assert lines.ends[-1, 1].tolist() == pytest.approx([30, 40])
+        assert np.linalg.norm(lines.ends - [30, 20], axis=-1).min() < 1e-9
     assert not len(scenery.seen_in(Plane.orthogonal("z", 5 + CURVE_REACH)).overlay)
 
 
@@ -80,7 +83,8 @@ def test_of_a_line_through_the_plane_only_what_is_near_is_seen():
 def test_the_active_model_stands_out_and_comes_last():
     other = surface(uid="o")
     overlay = Scenery([surface(), other], "m").seen_in(Plane.orthogonal("z", 5)).overlay
-    assert overlay.lines.rgba[:, 3].tolist() == [OTHERS_OPACITY] * 2 + [1.0] * 2
+    half = len(overlay.lines) // 2
+    assert overlay.lines.rgba[:, 3].tolist() == [OTHERS_OPACITY] * half + [1.0] * half
     scene = Scenery([surface(), other], "m").seen_in(Plane.orthogonal("z", 5))
     assert [uid for uid, _ in scene.rows] == ["o"] * 3 + ["m"] * 3
     assert overlay.circles.widths[0] < overlay.circles.widths[-1]
@@ -89,19 +93,25 @@ def test_the_active_model_stands_out_and_comes_last():
 def test_what_tracking_placed_is_hollow():
     scene = Scenery([surface(proposed=[False, True, False])]).seen_in(Plane.orthogonal("z", 5))
     assert (scene.overlay.circles.fills > 0).tolist() == [True, False, True]
+    assert (scene.overlay.lines.rgba[:, 3] == PROPOSED * OTHERS_OPACITY).all()
     scene = Scenery([boxes([[1, 1, 5], [2, 2, 5]], proposed=[True, False])]).seen_in(Plane.orthogonal("z", 5))
     assert scene.overlay.circles.dashed.tolist() == [True, False]
 
 
-def test_side_marker_and_its_arrows():
-    model = surface(marker=(15.0, 25.0, 5.0 + MARKER_SIZE / 4))
-    arrows = {"m": np.array([[[10.0, 20, 5], [-4, 0, 0]]])}
-    scene = Scenery([model], arrows=arrows).seen_in(Plane.orthogonal("z", 5))
-    assert scene.overlay.crosses.centres.tolist() == [[15, 25]]
+def test_side_marker_and_arrows_to_the_outer_side():
+    angles = np.linspace(0, 2 * np.pi, 13)[:-1]
+    ring = np.column_stack([50 + 20 * np.cos(angles), 40 + 20 * np.sin(angles), np.full(12, 5.0)])
+    model = surface(points=ring, levels=[5] * 12, marker=(52.0, 41, 5 + MARKER_SIZE / 4))
+    scene = Scenery([model], "m").seen_in(Plane.orthogonal("z", 5))
+    assert scene.overlay.crosses.centres.tolist() == [[52, 41]]
     assert scene.overlay.crosses.radii[0] == pytest.approx(MARKER_SIZE / 2 * np.sqrt(0.75))
-    assert scene.overlay.arrows.ends.tolist() == [[[10, 20], [6, 20]]]
-    assert scene.marker_at((16, 26), 1.0, 5) == "m"
-    assert scene.marker_at((40, 40), 1.0, 5) is None
+    away = np.linalg.norm(scene.overlay.arrows.ends - [50, 40], axis=-1)
+    assert len(away) >= 5
+    assert (away[:, 1] > away[:, 0] + 3).all()
+    assert scene.marker_at((53, 42), 1.0, 5) == "m"
+    assert scene.marker_at((80, 80), 1.0, 5) is None
+    # of the active model only
+    assert not len(Scenery([model]).seen_in(Plane.orthogonal("z", 5)).overlay.arrows)
 
 
 def test_particles_and_their_axes():

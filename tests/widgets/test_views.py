@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QImage
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QColor, QImage, QMouseEvent, QWheelEvent
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
 from napari_tomopick.layers.oblique import Attitude
 from napari_tomopick.layers.overlay import Circles, Frames, Lines, Overlay, Texts
+from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.cross_hair import CrossHair
 from napari_tomopick.widgets.slice_canvas import SliceCanvas
@@ -260,3 +261,157 @@ def test_the_window_is_left_as_it_was(window, views, qtbot):
     assert isinstance(window.window._qt_window, QMainWindow)
     assert list(window.layers) == list(workspace_for(window).viewer.layers)
     assert len(window.layers) == 6
+
+
+# the hand
+
+
+@pytest.fixture
+def hand(views, qtbot):
+    """``hand(which, uv, button, modifier, to)``: click at a place of a view, or drag from it to another."""
+
+    def hand(which, uv, button=Qt.MouseButton.LeftButton, modifier=Qt.KeyboardModifier.NoModifier, to=None):
+        canvas = views.canvases[which]
+        start = _pixel(canvas, uv)
+        place = canvas.viewport.to_picture((start.x(), start.y()))
+        qtbot.mouseMove(canvas, start)
+        if to is None:
+            qtbot.mouseClick(canvas, button, modifier, start)
+        else:
+            end = _pixel(canvas, to)
+            qtbot.mousePress(canvas, button, modifier, start)
+            for part in (0.3, 0.7, 1.0):
+                _move(canvas, start + (end - start) * part, button, modifier)
+            qtbot.mouseRelease(canvas, button, modifier, end)
+        qtbot.wait(60)
+        return place
+
+    return hand
+
+
+def _pixel(canvas, uv):
+    return QPoint(*(int(v) for v in np.round(canvas.viewport.to_canvas(uv))))
+
+
+def _move(canvas, at, button, modifier):
+    at = QPointF(at)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, at, canvas.mapToGlobal(at), Qt.MouseButton.NoButton, button, modifier
+    )
+    QApplication.sendEvent(canvas, event)
+
+
+def _points(window):
+    return workspace_for(window).picking.active.points
+
+
+def test_a_click_looks_and_in_add_mode_puts_a_point_there(window, views, hand, qtbot):
+    picking = workspace_for(window).picking
+    up = hand(0, (20, 10))
+    np.testing.assert_allclose(views.views.focus, (up[0], 29, up[1]))
+    # the slice viewer has followed
+    assert window.dims.point[0] == np.round(up[1])
+    picking.set_mode("add")
+    up = hand(0, (50, 30))
+    np.testing.assert_allclose(_points(window), [[up[0], 29, up[1]]])
+    # the other view has gone to the point
+    qtbot.waitUntil(lambda: views.panes[1].shown.plane.origin[0] == np.floor(up[0] + 0.5))
+    right = hand(1, (40, 15))
+    assert _points(window)[1, 1:].tolist() == pytest.approx(right.tolist())
+
+
+def test_a_drag_pans_and_never_puts_a_point(window, views, hand):
+    workspace_for(window).picking.set_mode("add")
+    canvas = views.canvases[0]
+    before = canvas.viewport
+    hand(0, (30, 20), to=(40, 25))
+    assert not len(_points(window))
+    np.testing.assert_allclose(
+        canvas.viewport.to_canvas((40, 25)) - before.to_canvas((40, 25)),
+        before.to_canvas((40, 25)) - before.to_canvas((30, 20)),
+        atol=1.5,
+    )
+    hand(0, (30, 20), modifier=Qt.KeyboardModifier.ControlModifier)
+    assert not len(_points(window))
+
+
+def test_points_are_moved_and_deleted_in_a_view(window, views, hand, qtbot):
+    workspace = workspace_for(window)
+    uid = workspace.picking.active.uid
+    workspace.session.add_points(uid, [[20, 29, 10], [60, 29, 30]], [10, 30])
+    workspace.picking.set_mode("select")
+    qtbot.wait(60)
+    hand(0, (20, 10), to=(30, 16))
+    np.testing.assert_allclose(_points(window)[0], (30, 29, 16), atol=0.7)
+    assert _points(window)[0, 1] == 29
+    qtbot.wait(60)
+    hand(0, (60, 30), modifier=Qt.KeyboardModifier.ShiftModifier)
+    assert len(_points(window)) == 1
+    workspace.undo()
+    workspace.undo()
+    assert _points(window).tolist() == [[20, 29, 10], [60, 29, 30]]
+
+
+def test_keys_act_in_the_view_under_the_mouse(window, views, hand, qtbot):
+    canvas = views.canvases[1]
+    at = _pixel(canvas, (25, 12))
+    qtbot.mouseMove(canvas, at)
+    canvas.setFocus()
+    place = canvas.viewport.to_picture((at.x(), at.y()))
+    qtbot.keyClick(canvas, Qt.Key.Key_C)
+    np.testing.assert_allclose(_points(window), [[39, *place]])
+    qtbot.keyClick(canvas, Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier)
+    np.testing.assert_allclose(workspace_for(window).picking.active.marker, [39, *place])
+    qtbot.keyClick(canvas, Qt.Key.Key_Delete)
+    assert not len(_points(window))
+    qtbot.keyClick(canvas, Qt.Key.Key_Y)
+    assert views.views.main_axis == "y"
+    np.testing.assert_allclose(views.views.focus, [39, *place])
+
+
+def _wheel(canvas, uv, modifier=Qt.KeyboardModifier.NoModifier, notches=1):
+    at = QPointF(_pixel(canvas, uv))
+    event = QWheelEvent(
+        at,
+        canvas.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, 120 * notches),
+        Qt.MouseButton.NoButton,
+        modifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(canvas, event)
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_the_wheel_does_what_it_does_in_each_scheme(window, views, qtbot, scheme):
+    workspace = workspace_for(window)
+    workspace.controls.set_scheme(scheme)
+    canvas = views.canvases[0]
+    keys = {
+        Scheme.NAPARI: (Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier),
+        Scheme.DYNAMO: (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier),
+        Scheme.EMAN2: (Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier),
+    }
+    slices, zoom = keys[scheme]
+    _wheel(canvas, (20, 10), slices, 2)
+    qtbot.wait(60)
+    assert abs(views.views.focus[1] - 29) == 1
+    scale, place = canvas.viewport.scale, _pixel(canvas, (20, 10))
+    _wheel(canvas, (20, 10), zoom)
+    assert canvas.viewport.scale > scale
+    np.testing.assert_allclose(canvas.viewport.to_canvas((20, 10)), (place.x(), place.y()), atol=2)
+
+
+def test_a_drag_turns_the_oblique_plane(window, views, hand, qtbot):
+    workspace_for(window).controls.set_scheme(Scheme.DYNAMO)
+    views.oblique.setChecked(True)
+    qtbot.waitUntil(lambda: views.panes[2].shown is not None)
+    # downwards by 50 pixels
+    canvas = views.canvases[2]
+    start = canvas.viewport.to_picture((50, 50))
+    end = canvas.viewport.to_picture((50, 100))
+    hand(2, start, to=end, modifier=Qt.KeyboardModifier.ControlModifier)
+    assert views.views.attitude.tilt_degrees == pytest.approx(20, abs=2)
+    qtbot.waitUntil(lambda: abs(views.angles[0].value() - views.views.attitude.tilt_degrees) < 0.1)

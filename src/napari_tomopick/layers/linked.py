@@ -5,7 +5,7 @@ The focus is where napari's own sliders stand, so the slice viewer always goes t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.coordinates import xyz_to_zyx, zyx_to_xyz
 from napari_tomopick.geometry.planes import Axis, Plane
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.hand import CLICK_PIXELS
 from napari_tomopick.layers.oblique import Attitude, extent_in, plane_through_points, trace
 from napari_tomopick.layers.overlay import Box, Lines, Overlay
 from napari_tomopick.layers.plane_scene import Scenery
@@ -24,6 +25,7 @@ from napari_tomopick.layers.viewport import Viewport
 
 if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
+    from napari_tomopick.models.user_points import Model
 
 Kind = Literal["x", "y", "z", "oblique"]
 
@@ -64,6 +66,8 @@ class LinkedViews:
         self._scenery = Scenery()
         self._drawn: list[Any] = []
         self._links: list[tuple[Any, Callable[..., Any]]] = []
+        # the active model as it was last, to see that a point was added
+        self._active: Model | None = None
 
     # links
 
@@ -84,15 +88,60 @@ class LinkedViews:
             *(work.picking.models_changed, work.picking.active_changed, work.picking.shown_changed),
             *(work.review.sets_changed, work.review.look_changed),
         ):
-            signal.connect(self._on_change)
-            self._links.append((signal, self._on_change))
+            self._connect(signal, self._on_change)
+        self._active = work.picking.active
+        self._connect(work.picking.models_changed, self._follow_new_point)
+        self._viewer.mouse_drag_callbacks.append(self._follow_click)
+
+    def _connect(self, signal: Any, slot: Callable[..., Any]) -> None:
+        signal.connect(slot)
+        self._links.append((signal, slot))
 
     def unlink(self) -> None:
         """Listen to nothing any more."""
         for signal, slot in self._links:
             signal.disconnect(slot)
+        if self._links:
+            self._viewer.mouse_drag_callbacks.remove(self._follow_click)
         self._links = []
-        self._scenery, self._drawn = Scenery(), []
+        self._scenery, self._drawn, self._active = Scenery(), [], None
+
+    def _follow_new_point(self) -> None:
+        """Let all views go through a point that was just put, so that its depth is seen."""
+        before, now = self._active, self.workspace.picking.active
+        self._active = now
+        if (
+            before is not None
+            and now is not None
+            and before.uid == now.uid
+            and len(now) == len(before) + 1
+            and not now.proposed[-1]
+            and np.array_equal(now.points[:-1], before.points)
+        ):
+            self.look_at(now.points[-1])
+
+    def _follow_click(self, _viewer: Any, event: Any) -> Iterator[None]:
+        """Let all views go where the slice viewer is clicked, where a click means nothing else there."""
+        work, start = self.workspace, np.array(event.pos, float)
+        active = self._viewer.layers.selection.active
+        looks = (
+            event.button == 1
+            and not event.modifiers
+            and self.main_viewport is not None
+            and work.controls.action("Left click") == "pick"
+            and not work.picking.marker_armed
+            and work.picking.mode == "pan_zoom"
+            and str(getattr(active, "mode", "pan_zoom")) == "pan_zoom"
+        )
+        yield
+        while event.type == "mouse_move":
+            looks = looks and np.linalg.norm(np.array(event.pos) - start) <= CLICK_PIXELS
+            yield
+        if looks:
+            place = zyx_to_xyz(np.array(event.position, float)[-3:])
+            depth = "xyz".index(self.main_axis)
+            place[depth] = self.focus[depth]
+            self.look_at(place)
 
     def _on_change(self, *_: Any) -> None:
         self.changed.emit()

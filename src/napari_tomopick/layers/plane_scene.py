@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tomopick.geometry.planes import Plane
+from napari_tomopick.layers.curves import curve_pieces, outward_arrows
 from napari_tomopick.layers.overlay import Arrows, Circles, Crosses, Lines, Overlay
 from napari_tomopick.layers.particle_layers import Look, Sizes, colours
 from napari_tomopick.layers.user_points import (
@@ -22,7 +24,6 @@ from napari_tomopick.layers.user_points import (
     MIN_POINT_PIXELS,
     OTHERS_OPACITY,
     TRACED_POINT_SIZE,
-    curve_segments,
     point_size,
 )
 from napari_tomopick.models.particles import Particles
@@ -33,6 +34,8 @@ Row = tuple[str, int]
 
 # opacity of the inside of points that are not as large as a box
 FILL = 0.35
+# opacity of the curve of a level with points that wait to be accepted
+PROPOSED = 0.5
 # line widths in pixels; the active model stands out
 LINE, ACTIVE_LINE = 1.2, 2.0
 SELECTED = (1.0, 1.0, 1.0, 1.0)
@@ -179,8 +182,6 @@ class Scenery:
         How particles are drawn.
     selected : collection of (str, int)
         (model uid, row) of points that are highlighted.
-    arrows : mapping of str to array, shape (n, 2, 3)
-        By model uid, start and extent of arrows on its curves.
     """
 
     def __init__(
@@ -190,16 +191,18 @@ class Scenery:
         sets: Mapping[str, tuple[Particles, str]] | None = None,
         look: Look | None = None,
         selected: Collection[Row] = (),
-        arrows: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         models = sorted(models, key=lambda m: m.uid == active)
         self.rows: list[Row] = [(m.uid, i) for m in models for i in range(len(m))]
         chosen = set(selected)
         self._selected = np.array([row in chosen for row in self.rows], bool)
         self._points = _points_of(models, active)
-        self._curves = _curves_of(models, active, [curve_segments(m) for m in models])
-        arrows = arrows or {}
-        self._sides = _curves_of(models, active, [arrows.get(m.uid, np.empty((0, 2, 3))) for m in models])
+        lines = [_lines_of(m) for m in models]
+        self._curves = _segments_of(models, active, [curves for curves, _, _ in lines])
+        # what is only proposed is fainter
+        self._curves.rgba[np.concatenate([np.zeros(0, bool), *(p for _, p, _ in lines)]), 3] *= PROPOSED
+        sides = [a for m, (_, _, a) in zip(models, lines, strict=True) if m.uid == active]
+        self._sides = _segments_of(models[-len(sides) :] if sides else (), active, sides)
         marked = [m for m in models if m.marker is not None]
         self._marked = [m.uid for m in marked]
         self._markers = np.array([m.marker for m in marked], np.float64).reshape(-1, 3)
@@ -244,6 +247,17 @@ class Scenery:
         )
 
 
+# models never change in place, and are drawn in many pictures
+_lines: WeakKeyDictionary[Model, tuple[NDArray, NDArray, NDArray]] = WeakKeyDictionary()
+
+
+def _lines_of(model: Model) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """A model's curves, which of their lines are proposed, and the arrows to its outer side."""
+    if model not in _lines:
+        _lines[model] = *curve_pieces(model), outward_arrows(model)
+    return _lines[model]
+
+
 def _rgba(models: Sequence[Model]) -> NDArray[np.float64]:
     return np.asarray(transform_color([m.colour for m in models]), np.float64) if models else np.empty((0, 4))
 
@@ -263,7 +277,7 @@ def _points_of(models: Sequence[Model], active: str) -> _Spheres:
     )
 
 
-def _curves_of(models: Sequence[Model], active: str, segments: Sequence[NDArray[np.float64]]) -> _Segments:
+def _segments_of(models: Sequence[Model], active: str, segments: Sequence[NDArray[np.float64]]) -> _Segments:
     lengths = [len(s) for s in segments]
     rgba = _rgba(models)
     rgba[[m.uid != active for m in models], 3] *= OTHERS_OPACITY

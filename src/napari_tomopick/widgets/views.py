@@ -27,6 +27,7 @@ from napari_tomopick.widgets.cross_hair import CrossHair
 from napari_tomopick.widgets.display_controls import DisplayControls
 from napari_tomopick.widgets.dock import SPACING, Dock, _frame, row
 from napari_tomopick.widgets.focus import wheel_scrolls_past
+from napari_tomopick.widgets.hand_events import HandEvents
 from napari_tomopick.widgets.slice_canvas import SliceCanvas
 from napari_tomopick.widgets.texts import note
 
@@ -65,6 +66,7 @@ class ViewsDock(Dock):
             canvas.setObjectName(f"view-{name}")
             canvas.viewport_changed.connect(pane.share_scale)
             canvas.viewport_changed.connect(self._soon)
+            HandEvents(canvas, pane, self.workspace.hand)
         self._build()
         parts = views, self.panes, self._glass
         self.destroyed.connect(lambda: _cut(*parts))
