@@ -13,7 +13,9 @@ from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.geometry.mosaic import Region
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.montage import Montage
+from napari_tomopick.layers.montage_scene import MontagePane, active_frame
 from napari_tomopick.layers.montage_tiles import Tile, Tiles
+from napari_tomopick.layers.viewport import Viewport
 from napari_tomopick.layers.workspace import run_at_once
 
 SHAPE = (40, 60, 80)
@@ -370,3 +372,143 @@ def test_every_link_is_cut(shown):
     gc.collect()
     assert kept() is None
     assert threading.active_count() < 20
+
+
+# what is drawn over the slices
+
+
+RED = [1.0, 0.16, 0.16, 1.0]
+
+
+@pytest.fixture
+def traced(montage):
+    """Slices 2, 5, ... 38, six on a page; traced in 5 and 14, and a side marker in 11."""
+    session, uid = montage.workspace.session, montage.workspace.picking.active.uid
+    points = [[10, 20, 5], [30, 25, 5], [50, 20, 5], [12, 20, 14], [32, 25, 14]]
+    session.add_points(uid, points, [5, 5, 5, 14, 14])
+    session.set_marker(uid, [30.0, 10.0, 11.0])
+    montage.set(first=2, last=38, step=3, rows=2, columns=3)
+    montage.activate(2)
+    return montage
+
+
+def in_tile(montage, number, places):
+    """Which places lie in a slice, and where in it."""
+    left, bottom = montage.mosaic.corner(number)
+    region = montage.mosaic.region
+    away = np.asarray(places) - (left, bottom)
+    inside = ((away >= -0.5) & (away <= np.array([region.width, region.height]) - 0.5)).all(axis=-1)
+    return away[inside] if away.ndim == 2 else away[inside.all(axis=-1)]
+
+
+def test_points_and_curves_are_in_their_slices(traced):
+    overlay = traced.scene.overlay
+    assert in_tile(traced, 5, overlay.circles.centres).tolist() == [[10, 20], [30, 25], [50, 20]]
+    assert in_tile(traced, 14, overlay.circles.centres).tolist() == [[12, 20], [32, 25]]
+    assert len(overlay.circles) == 5
+    curve = in_tile(traced, 5, overlay.lines.ends)
+    assert curve[0, 0].tolist() == [10, 20]
+    assert curve[-1, 1].tolist() == [50, 20]
+    assert np.array_equal(curve[1:, 0], curve[:-1, 1])
+
+
+def test_a_slice_that_is_not_traced_has_the_nearest_curve_faintly(traced):
+    lines = traced.scene.overlay.lines
+    for number, nearest in ((2, 5), (8, 5), (11, 14), (17, 14)):
+        assert np.allclose(in_tile(traced, number, lines.ends), in_tile(traced, nearest, lines.ends))
+    strong = lines.rgba[:, 3] == 1
+    assert strong.sum() == len(in_tile(traced, 5, lines.ends)) + len(in_tile(traced, 14, lines.ends))
+    assert (lines.rgba[~strong, 3] < 0.5).all()
+    traced.turn(2)
+    assert len(traced.scene.overlay.lines) == 0  # 38 is too far from any
+
+
+def test_slices_tell_their_number_and_whether_they_are_traced(traced):
+    overlay = traced.scene.overlay
+    assert list(overlay.texts.texts) == ["z 2", "z 5 · 3", "z 8", "z 11", "z 14 · 2", "z 17"]
+    assert len(overlay.frames) == 2
+    half_way = 0.5 + traced.mosaic.gap / 2
+    for frame, number in zip(overlay.frames.corners, (5, 14), strict=True):
+        left, bottom = traced.mosaic.corner(number)
+        assert (frame[0] < (left, bottom)).all()
+        assert (frame[1] > (left + 79, bottom + 59)).all()
+        assert (np.abs(frame - [[left, bottom], [left + 79, bottom + 59]]) <= half_way).all()
+    red = active_frame(traced.mosaic, 2).frames
+    assert red.rgba.tolist() == [RED]
+    assert red.widths[0] > overlay.frames.widths.max()
+    assert len(active_frame(traced.mosaic, 38)) == 0
+
+
+def test_the_side_marker_is_on_every_slice_and_pale_where_it_is_not(traced):
+    crosses = traced.scene.overlay.crosses
+    assert len(crosses) == 6
+    for number in traced.mosaic.shown:
+        assert in_tile(traced, number, crosses.centres).tolist() == [[30, 10]]
+    here = np.abs(np.array([2, 5, 8, 11, 14, 17]) - 11) < 7.5
+    assert (crosses.rgba[:, 3] == 1).sum() == here.sum()
+    montage_pane = MontagePane(traced, Still())
+    left, bottom = traced.mosaic.corner(11)
+    assert montage_pane.marker_at((left + 30, -bottom - 10)) == traced.workspace.picking.active.uid
+    left, bottom = traced.mosaic.corner(2)
+    assert montage_pane.marker_at((left + 30, -bottom - 10)) is None
+
+
+def test_what_is_not_shown_is_not_drawn(traced):
+    picking = traced.workspace.picking
+    picking.show(False)
+    assert len(traced.scene.overlay.circles) == len(traced.scene.overlay.frames) == 0
+    picking.show(True)
+    picking.set_visible(picking.active.uid, False)
+    assert len(traced.scene.overlay.circles) == len(traced.scene.overlay.crosses) == 0
+    assert len(traced.scene.overlay.texts) == 6
+
+
+def test_nothing_reaches_out_of_its_slice(montage):
+    session = montage.workspace.session
+    uid = montage.workspace.picking.add_model("general", "crowns", box_size=32)
+    session.add_points(uid, [[2, 2, 8], [78, 58, 8]], [8, 8])
+    montage.set(first=2, last=38, step=3, rows=2, columns=3)
+    montage.activate(8)
+    lines = montage.scene.overlay.lines
+    assert len(lines)
+    places = lines.ends.reshape(-1, 2)
+    assert sum(len(in_tile(montage, n, np.round(places, 6))) for n in montage.mosaic.shown) == len(places)
+    # a box is seen in all slices that it reaches
+    assert {n for n in montage.mosaic.shown if len(in_tile(montage, n, places))} == set(montage.mosaic.shown)
+
+
+class Still:
+    """A canvas with a pixel for every voxel and the place (0, 0) in its corner."""
+
+    viewport = Viewport(2.0, 2.0, 1.0, -1.0, 1.0)
+
+
+def test_a_hand_finds_what_it_points_at(traced):
+    pane = MontagePane(traced, Still())
+    left, bottom = traced.mosaic.corner(14)
+    spot = pane.spot((left + 12.25, -bottom - 20.5))
+    assert spot.position.tolist() == [12.25, 20.5, 14]
+    assert spot.level_in(traced.workspace.picking.active) == 14
+    uid = traced.workspace.picking.active.uid
+    assert pane.point_at((left + 12.25, -bottom - 20.5)) == (uid, 3)
+    assert pane.point_at((left + 60, -bottom - 50)) is None
+    assert pane.spot((left - 1.0, -bottom - 20.5)) is None
+    assert pane.point_at((left - 1.0, -bottom - 20.5)) is None
+
+
+def test_another_plane_goes_through_what_is_pointed_at(traced):
+    pane = MontagePane(traced, Still())
+    left, bottom = traced.mosaic.corner(14)
+    pane.show_plane("x", (left + 33, -bottom - 20))
+    assert traced.mosaic.axis == "x"
+    assert abs(traced.active - 33) <= traced.mosaic.step / 2
+
+
+def test_a_point_that_is_added_anywhere_makes_its_slice_active(traced):
+    session, uid = traced.workspace.session, traced.workspace.picking.active.uid
+    session.add_points(uid, [[20, 20, 17]], [17])
+    assert traced.active == 17
+    session.add_points(uid, [[20, 20, 38]], [38])  # on another page
+    session.add_points(uid, [[20, 20, 6]], [6])  # in no slice of it
+    session.undo()
+    assert (traced.active, traced.mosaic.page) == (17, 0)

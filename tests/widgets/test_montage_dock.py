@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 import counting
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.user_points import ModelType
 from napari_tomopick.widgets.montage import MontageDock
@@ -92,6 +94,24 @@ def key(montage, qtbot):
         qtbot.keyClick(montage.canvas, which, modifiers)
 
     return key
+
+
+@pytest.fixture
+def wheel(montage):
+    def wheel(where, steps, modifiers):
+        event = QWheelEvent(
+            QPointF(where),
+            QPointF(montage.canvas.mapToGlobal(where)),
+            QPoint(),
+            QPoint(0, 120 * steps),
+            Qt.MouseButton.NoButton,
+            modifiers,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(montage.canvas, event)
+
+    return wheel
 
 
 def drag(montage, qtbot, start, end, button=LEFT, modifiers=NONE):
@@ -207,9 +227,9 @@ def test_where_clicking_selects_a_point_is_selected(montage, workspace, at, clic
     assert len(workspace.picking.active) == 2
 
 
-def test_beside_the_slices_a_key_tells_what_to_do(montage, workspace, key):
+def test_beside_the_slices_a_key_puts_nothing(montage, workspace, key):
     key(Qt.Key.Key_C, QPoint(1, 1))
-    assert "point at one of the montage" in workspace.trouble
+    assert "outside the tomogram" in workspace.trouble
     assert len(workspace.picking.active) == 0
 
 
@@ -247,31 +267,84 @@ def test_arrows_and_pages(montage, at, key, press, qtbot):
     assert montage.montage.mosaic.page == 0
 
 
-def test_the_wheel_zooms_and_with_ctrl_turns_pages(montage, at, qtbot):
-    where = QPointF(at(20, 20, 5))
-    before = montage.pane.spot((where.x(), where.y())).position
-
-    def wheel(steps, modifiers):
-        event = QWheelEvent(
-            where,
-            QPointF(montage.canvas.mapToGlobal(where.toPoint())),
-            QPoint(),
-            QPoint(0, 120 * steps),
-            Qt.MouseButton.NoButton,
-            modifiers,
-            Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QApplication.sendEvent(montage.canvas, event)
-
-    scale = montage.canvas.viewport.scale
-    wheel(2, NONE)
+def test_the_wheel_zooms_and_with_ctrl_turns_pages(montage, at, wheel):
+    where = at(20, 20, 5)
+    before, scale = montage.pane.spot((where.x(), where.y())).position, montage.canvas.viewport.scale
+    wheel(where, 2, NONE)
     assert montage.canvas.viewport.scale > 1.1 * scale
     assert np.allclose(montage.pane.spot((where.x(), where.y())).position, before)
     assert montage.montage.mosaic.page == 0
-    wheel(-1, CTRL)
+    wheel(where, -1, CTRL)
     assert montage.montage.mosaic.page == 1
     assert montage.montage.active == 2
+
+
+@pytest.mark.parametrize("scheme", Scheme)
+def test_every_scheme_puts_and_deletes(montage, workspace, at, click, key, scheme):
+    workspace.controls.set_scheme(scheme)
+    workspace.picking.set_mode("add")
+    menus = []
+    workspace.picking.menu_requested.connect(menus.append)
+    for x, y, z in ((12, 40, 5), (70, 10, 17), (30, 30, 2)):
+        click(at(x, y, z))
+    assert workspace.picking.active.points[:, 2].tolist() == [5, 17, 2]
+    assert montage.montage.active == 2
+    click(at(70, 10, 17), LEFT, SHIFT)
+    assert workspace.picking.active.points[:, 2].tolist() == [5, 2]
+    click(at(12, 40, 5), RIGHT)
+    delete = next(action for text, action in menus[0] if "1" in text)
+    delete()
+    assert workspace.picking.active.points[:, 2].tolist() == [2]
+    key(Qt.Key.Key_C, at(20, 20, 8), SHIFT)
+    assert workspace.picking.active.marker[2] == 8
+    key(Qt.Key.Key_Delete)
+    assert len(workspace.picking.active) == 0
+
+
+def test_in_dynamo_the_wheel_turns_pages_and_shift_drag_moves_the_picture(
+    montage, workspace, at, wheel, qtbot
+):
+    workspace.controls.set_scheme(Scheme.DYNAMO)
+    before = montage.canvas.viewport
+    wheel(at(20, 20, 5), 1, NONE)
+    assert montage.montage.mosaic.page == 1
+    drag(montage, qtbot, at(40, 30, 23), at(40, 30, 23) + QPoint(30, 12), LEFT, SHIFT)
+    assert montage.canvas.viewport.right == pytest.approx(before.right - 30 / before.scale)
+    assert len(workspace.picking.active) == 0
+
+
+def test_in_eman2_a_drag_moves_a_point_within_its_slice(montage, workspace, at, qtbot):
+    workspace.controls.set_scheme(Scheme.EMAN2)
+    uid = workspace.picking.active.uid
+    workspace.session.add_points(uid, [[20, 20, 5]], [5])
+    drag(montage, qtbot, at(20, 20, 5), at(50, 30, 5))
+    (found,) = workspace.picking.active.points
+    assert np.abs(found - (50, 30, 5)).max() <= 1.01 / montage.canvas.viewport.scale
+    workspace.undo()
+    assert workspace.picking.active.points.tolist() == [[20, 20, 5]]
+
+
+def test_o_tracks_into_the_active_slice_and_from_a_traced_one_into_the_next(
+    montage, workspace, at, key, monkeypatch
+):
+    tracked = []
+    fake = SimpleNamespace(one=tracked.append, on=lambda shown: tracked.append(("on", shown)))
+    monkeypatch.setattr(workspace, "tracking", fake, raising=False)
+    workspace.session.add_points(
+        workspace.picking.active.uid, [[20, 20, 5], [30, 20, 5], [40, 25, 5]], [5] * 3
+    )
+    montage.montage.activate(8)
+    key(Qt.Key.Key_O, at(20, 20, 17))
+    montage.montage.activate(5)
+    key(Qt.Key.Key_O)
+    assert montage.montage.active == 8
+    key(Qt.Key.Key_O, modifiers=SHIFT)
+    assert tracked == [8, 8, ("on", 8)]
+    workspace.session.add_points(workspace.picking.active.uid, [[20, 20, 38]], [38])
+    montage.montage.activate(38)
+    key(Qt.Key.Key_O)
+    assert "montage ends here" in workspace.trouble
+    assert len(tracked) == 3
 
 
 def test_settings_are_set_in_the_bar(montage, qtbot):

@@ -86,6 +86,7 @@ class Montage:
             (workspace.display.grey_changed, self._page.repaint),
             (workspace.picking.models_changed, self._on_models),
             (workspace.picking.shown_changed, self._on_models),
+            (workspace.picking.selection_changed, self._on_models),
             (workspace.review.sets_changed, self._on_models),
             (workspace.review.look_changed, self._on_models),
             (self._page.changed, self.picture_changed.emit),
@@ -242,12 +243,11 @@ class Montage:
             self.step(1)
             if self.active == before:
                 raise ParameterError("The montage ends here: let it go to a later slice to track on.")
-        self.workspace.tracking.one(self.active)  # type: ignore[attr-defined]
+        self.workspace.tracking.one(self.active)
 
     def track_on(self) -> None:
         """Follow the membrane from the active slice on until it is lost; errors as of `track`."""
-        self._ready()
-        self.workspace.tracking.on(self.active)  # type: ignore[attr-defined]
+        self.workspace.tracking.on(self._ready().step)
 
     def go_to(self, position: ArrayLike) -> None:
         """Show a position in the slice viewer, in the plane of the montage."""
@@ -285,12 +285,13 @@ class Montage:
         mosaic, picking, review = self.mosaic, self.workspace.picking, self.workspace.review
         if mosaic is None:
             return MontageScene()
-        models = [m for m in picking.models if picking.is_visible(m.uid)] if picking.shown else []
+        models = picking.drawn_models if picking.shown else ()
         sets = {s.uid: (review.particles(s.uid), s.colour) for s in review.sets if review.is_visible(s.uid)}
-        active = next((m for m in models if picking.active is m), None)
+        uid = "" if picking.active is None else picking.active.uid
+        active = next((m for m in models if m.uid == uid), None)
         scenery = Scenery(
             models,
-            "" if active is None else active.uid,
+            uid,
             sets if review.view.points.visible else {},
             review.look,
             picking.view.selected,

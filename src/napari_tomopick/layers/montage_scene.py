@@ -11,10 +11,11 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_tomopick.geometry.mosaic import Mosaic, Place
 from napari_tomopick.geometry.planes import Axis
+from napari_tomopick.layers.curves import curve_segments
 from napari_tomopick.layers.overlay import Box, Crosses, Frames, Lines, Overlay, Texts
 from napari_tomopick.layers.plane_scene import LINE, PlaneScene, Scenery
 from napari_tomopick.layers.pointing import Pixel, Spot
-from napari_tomopick.layers.user_points import CURVE_REACH, MARKER_SIZE, MIN_POINT_PIXELS, curve_segments
+from napari_tomopick.layers.user_points import CURVE_REACH, MARKER_SIZE, MIN_POINT_PIXELS
 from napari_tomopick.models.user_points import Model
 
 if TYPE_CHECKING:
@@ -127,9 +128,8 @@ def _guides(mosaic: Mosaic, model: Model | None) -> dict[int, Overlay]:
         if nearest == number or abs(nearest - number) > reach:
             continue
         here = model.levels == nearest
-        start, way = curve_segments(model.with_points(model.points[here], model.levels[here])).transpose(
-            1, 0, 2
-        )
+        level = model.with_points(model.points[here], model.levels[here])
+        start, way = curve_segments(level).transpose(1, 0, 2)
         plane = mosaic.plane(number)
         ends = np.stack([plane.coordinates(start)[0], plane.coordinates(start + way)[0]], axis=1)
         found[number] = Overlay(lines=Lines(ends, (*_colour(model)[:3], ELSEWHERE), LINE))
@@ -246,6 +246,14 @@ class MontagePane:
             picking.select_points([row])
         elif second:
             self.montage.go_to(spot.position)
+
+    def track(self) -> None:
+        """Track into the active slice, wherever the mouse is."""
+        self.montage.track()
+
+    def track_on(self) -> None:
+        """Track on, with a level in each slice of the montage."""
+        self.montage.track_on()
 
     def pan(self, right: float, down: float) -> None:
         """See `Pane`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QHideEvent, QKeyEvent, QPainter, QPaintEvent, QShowEvent
 from qtpy.QtWidgets import QLabel
 
@@ -15,8 +15,8 @@ from napari_tomopick.layers.montage import Montage
 from napari_tomopick.layers.montage_scene import MontagePane, active_frame
 from napari_tomopick.layers.overlay import Overlay
 from napari_tomopick.widgets.dock import Dock, row
+from napari_tomopick.widgets.hand_events import HandEvents, key_name
 from napari_tomopick.widgets.montage_bar import PageBar, SliceFields, bar, together, toggle
-from napari_tomopick.widgets.montage_mouse import MontageMouse
 from napari_tomopick.widgets.overlay_painter import OverlayPainter
 from napari_tomopick.widgets.slice_canvas import SliceCanvas
 
@@ -41,7 +41,9 @@ class MontageDock(Dock):
         self.montage = montage = Montage(self.workspace)
         self.canvas = MontageCanvas(montage, self.reported)
         self.pane = MontagePane(montage, self.canvas)
-        self.mouse = MontageMouse(self.canvas, self.pane, self.reported)
+        HandEvents(self.canvas, self.pane, self.workspace.hand)
+        # asked before the hand
+        self.canvas.installEventFilter(self.canvas)
         self.canvas.setMinimumHeight(MIN_CANVAS)
         self.fields = SliceFields(self, montage)
         self.pages = PageBar(self, montage)
@@ -196,26 +198,29 @@ class MontageCanvas(SliceCanvas):
         super().paintEvent(event)
         self._active_painter.paint(QPainter(self), self._active, self.viewport)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """See Qt."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """See Qt: keys that mean something else here than over a single slice."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
         montage, mosaic = self._montage, self._montage.mosaic
-        if mosaic is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-            super().keyPressEvent(event)
-            return
-        actions: dict[int, Callable[[], Any]] = {
-            Qt.Key.Key_Left: lambda: montage.step(-1),
-            Qt.Key.Key_Right: lambda: montage.step(1),
-            Qt.Key.Key_Up: lambda: montage.step(-mosaic.columns),
-            Qt.Key.Key_Down: lambda: montage.step(mosaic.columns),
-            Qt.Key.Key_PageUp: lambda: montage.turn(-1),
-            Qt.Key.Key_PageDown: lambda: montage.turn(1),
-            Qt.Key.Key_Home: self.fit,
+        if mosaic is None:
+            return False
+        name = key_name(event)
+        keys: dict[str, Callable[[], Any]] = {
+            "Left": lambda: montage.step(-1),
+            "Right": lambda: montage.step(1),
+            "Up": lambda: montage.step(-mosaic.columns),
+            "Down": lambda: montage.step(mosaic.columns),
+            "PageUp": lambda: montage.turn(-1),
+            "PageDown": lambda: montage.turn(1),
+            "Home": self.fit,
         }
-        action = actions.get(event.key())
-        if action is None:
-            super().keyPressEvent(event)
-        else:
-            self._reported(action)
+        # the active slice is meant, wherever the mouse is
+        actions: dict[str | None, Callable[[], Any]] = {"track": montage.track, "track_on": montage.track_on}
+        meant = keys.get(name) or actions.get(montage.workspace.controls.action(name))
+        if meant is not None:
+            self._reported(meant)
+        return meant is not None
 
 
 def _letting_go(dock: weakref.ref[MontageDock]) -> Callable[[], None]:
