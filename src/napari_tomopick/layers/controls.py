@@ -223,7 +223,7 @@ def _known(changes: dict[str, str]) -> dict[str, str]:
     for name, action in changes.items():
         try:
             if action:
-                check_suits(action, gesture(name))
+                check_suits(ACTIONS[action].name, gesture(name))
             found[gesture(name)] = action
         except (KeyError, TomopickError):
             continue
