@@ -24,6 +24,8 @@ from napari_tomopick.samples.scene import clutter
 Array = NDArray[np.float64]
 Distance = Callable[[Array], Array]
 
+_BLUR = 4.0
+"""How far in voxels along z a membrane shows beyond its end: the missing wedge smears it out."""
 ACQUISITION = Acquisition(tilt_min_degrees=-60, tilt_max_degrees=60)
 
 
@@ -170,7 +172,10 @@ def failures(snr: float, seed: int) -> Iterator[Scene]:
 
     edge = np.clip(end(grid) + 0.5, 0, 1)
     yield scene(
-        "it ends", plain * edge, lambda p: np.where(end(p) > -2.5, sheet(p), np.inf * np.sign(sheet(p))), True
+        "it ends",
+        plain * edge,
+        lambda p: np.where(end(p) > -_BLUR, sheet(p), np.inf * np.sign(sheet(p))),
+        True,
     )
     yield scene("it fades", plain * np.clip(1 - (z - start) / 14, 0, 1), sheet, True)
     other = sheet(grid, -0.75, 84.0)
