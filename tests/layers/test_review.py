@@ -178,3 +178,19 @@ def test_jumping_to_a_particle_shows_its_slice_and_selects_it(shown, review):
     assert review.selected == [(uid, 3)]
     review.set_look(colour_by="score")
     assert review.selected == [(uid, 3)]
+
+
+def test_arrows_are_still_wanted_after_all_sets_were_gone(shown):
+    session, review = shown.session, shown.review
+    uid = session.add_particles("one", some_particles(), Step("manual"), "#ff0000")
+    session.remove_particle_set(uid)
+    assert not review.view.arrows.visible
+    assert review.look.arrows
+    shown.undo()
+    assert review.view.arrows.visible
+    # as a user does it in napari's list of layers
+    review.view.arrows.visible = False
+    assert not review.look.arrows
+    session.remove_particle_set(uid)
+    shown.undo()
+    assert not review.view.arrows.visible

@@ -18,9 +18,9 @@ from napari_tomopick.geometry.levels import is_closed
 
 Array = NDArray[np.float64]
 
-# pieces of a curve are about this long, in voxels, and no more than so many lie between two clicks
-PIECE = 3.0
-MOST_PIECES = 16
+# how far straight pieces may lie from the curve, in voxels, and how many may lie between two clicks
+SAGITTA = 0.1
+MOST_PIECES = 24
 # clicks this close, in voxels, are one
 SAME = 1e-6
 # positions at which two curves are compared
@@ -87,13 +87,23 @@ def _through(content: bytes, closed: bool | None) -> LevelCurve:
     if ring:
         clicks[-1] = clicks[0]
     spline = CubicSpline(at, clicks, bc_type="periodic" if ring else "natural")
-    pieces = np.clip(np.ceil(gaps / PIECE), 1, MOST_PIECES).astype(np.int64)
+    pieces = _pieces(spline, at, gaps)
     each = np.repeat(np.arange(len(gaps)), pieces)
     number = np.arange(len(each)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     fine = at[each] + number / pieces[each] * np.diff(at)[each]
     positions = spline(np.append(fine, at[-1]))
     positions.flags.writeable = False
     return LevelCurve(positions, ring)
+
+
+def _pieces(spline: CubicSpline, at: Array, gaps: Array) -> NDArray[np.int64]:
+    """Into how many straight pieces to cut the curve between clicks, by how much it turns there."""
+    halves = np.column_stack([at[:-1], (at[:-1] + at[1:]) / 2]).ravel()
+    tangents = spline(np.append(halves, at[-1]), 1)
+    tangents /= np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-12)
+    turns = np.arccos(np.clip((tangents[:-1] * tangents[1:]).sum(axis=1), -1, 1)).reshape(-1, 2).sum(axis=1)
+    # an arc of length s that turns by an angle lies s * angle / 8 from its chord
+    return np.clip(np.ceil(np.sqrt(gaps * turns / (8 * SAGITTA))), 1, MOST_PIECES).astype(np.int64)
 
 
 def same_way(one: LevelCurve, other: LevelCurve, axis: Array) -> bool:
@@ -197,25 +207,29 @@ def _nearest_place(
 
     Between two levels the surface is taken to be straight.
     """
-    distances = [np.linalg.norm(curve.positions - point, axis=1) for curve in curves]
-    level = int(np.argmin([d.min() for d in distances]))
-    curve, row = curves[level], int(distances[level].argmin())
-    place = curve.positions[row]
-    last = len(curve.positions) - 1
-    if curve.closed and row in (0, last):
-        before, after = last - 1, 1
-    else:
-        before, after = max(row - 1, 0), min(row + 1, last)
-    tangent = signs[level] * (curve.positions[after] - curve.positions[before])
+    sides = [np.diff(curve.positions, axis=0) for curve in curves]
+    row, place = _foot(point, np.concatenate([c.positions[:-1] for c in curves]), np.concatenate(sides))
+    level = int(np.searchsorted(np.cumsum([len(s) for s in sides]), row, side="right"))
+    tangent = signs[level] * np.concatenate(sides)[row]
     best, foot, across = np.inf, place, axis
+    flat = np.eye(3) - np.outer(axis, axis)
     for other in (level - 1, level + 1):
         if not 0 <= other < len(curves):
             continue
         # on the way to the nearest place of the next level, seen along the axis
-        flat = (curves[other].positions - place) @ (np.eye(3) - np.outer(axis, axis))
-        way = curves[other].positions[int((flat**2).sum(axis=1).argmin())] - place
+        starts = curves[other].positions[:-1]
+        near, seen = _foot(place @ flat, starts @ flat, sides[other] @ flat)
+        way = seen + axis * (starts[near] @ axis) - place
         t = float(np.clip((point - place) @ way / max(way @ way, 1e-12), 0, 1))
         distance = float(np.linalg.norm(place + t * way - point))
         if distance < best:
             best, foot, across = distance, place + t * way, way if way @ axis > 0 else -way
     return foot, np.cross(tangent, across)
+
+
+def _foot(point: Array, starts: Array, sides: Array) -> tuple[int, Array]:
+    """The nearest place on straight pieces: on which of them, and where."""
+    t = np.clip(((point - starts) * sides).sum(axis=1) / np.maximum((sides**2).sum(axis=1), 1e-12), 0, 1)
+    places = starts + t[:, None] * sides
+    row = int(((places - point) ** 2).sum(axis=1).argmin())
+    return row, places[row]

@@ -6,15 +6,18 @@ So nothing is ever converted but the axis order, and no digit of a click is lost
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import napari.layers
 import numpy as np
+import pandas as pd
 from app_model.types import KeyCode
 from napari.utils.notifications import show_error, show_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -33,12 +36,69 @@ GRAB_PIXELS = 7.0
 PLANE_ORDERS = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (2, 0, 1)}
 
 
-class Points(napari.layers.Points):
+class _Quick(napari.layers.Layer):
+    """A layer that is sliced and drawn once after several changes; napari does both after each of them.
+
+    It has no small picture in napari's list: slice by slice that would take longer than the layer itself.
+    """
+
+    _held = False
+
+    @contextmanager
+    def sliced_once(self) -> Iterator[None]:
+        """Within this the layer is changed, and what is drawn of it stays; positions come before looks."""
+        with ExitStack() as quiet:
+            # these would draw by a slicing that does not fit the new positions
+            for name in ("border_width", "edge_color", "edge_width", "highlight"):
+                if name in self.events.emitters:
+                    quiet.enter_context(self.events[name].blocker())
+            self._held = True
+            try:
+                yield
+            finally:
+                self._held = False
+        self.refresh()
+
+    def refresh(self, *args: Any, **parts: Any) -> None:
+        """See napari."""
+        if not self._held:
+            super().refresh(*args, **parts)
+
+    def _update_thumbnail(self) -> None:
+        """What napari has every kind of layer say for itself."""
+
+
+class Vectors(_Quick, napari.layers.Vectors):
+    """Vectors that are quick to change and to scroll through. napari goes by the name of this class."""
+
+
+class Points(_Quick, napari.layers.Points):
     """Points that are hit wherever they are seen, also where `visible_from_afar` draws them larger.
 
     napari goes by their size in voxels alone (napari issue 3734): zoomed out, hardly one can be grabbed. This
-    class has the name of napari's because napari goes by it.
+    class has the name of napari's because napari goes by it. Their features are made when somebody looks at
+    them: napari copies the whole table for each point that is added.
     """
+
+    _describe: Callable[[], pd.DataFrame] | None = None
+    _described: pd.DataFrame | None = None
+
+    def describe(self, features: Callable[[], pd.DataFrame]) -> None:
+        """Say how the table of features is made for the points as they are from now on."""
+        self._describe, self._described = features, None
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """See napari."""
+        if self._describe is None or self._held:
+            return super().features
+        if self._described is None:
+            self._described = self._describe()
+        return self._described
+
+    @features.setter
+    def features(self, features: Any) -> None:
+        napari.layers.Points.features.fset(self, features)  # type: ignore[attr-defined]
 
     def get_value(
         self,
@@ -190,12 +250,54 @@ def visible_from_afar(layer: Points, pixels: float) -> None:
 
 
 def forget_hovered(layer: Points) -> None:
-    """Highlight no row as the one under the mouse, until the mouse moves.
+    """Take no row for the one under the mouse, until the mouse moves; before the rows change.
 
     napari remembers its number, which belongs to another point when one before it is gone.
     """
     layer.get_value(np.full(layer.ndim, np.nan))
-    layer.refresh(thumbnail=False, data_displayed=False, highlight=True, extent=False)
+
+
+class HiddenWhileEmpty:
+    """Hides a layer while it has nothing to show: napari takes as long for an empty one as for a full one.
+
+    Whether it is wanted is told by the user, in napari's list of layers or by `want`.
+
+    Parameters
+    ----------
+    layer : Layer
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self._changing = False
+        self.wanted = True
+        layer.events.visible.connect(self._on_visible)
+        self._show(False)
+
+    def want(self, wanted: bool) -> None:
+        """Show the layer whenever it has something to show, or never."""
+        self.wanted = wanted
+        self._show(wanted and len(self._layer.data) > 0)
+
+    @contextmanager
+    def filled(self, count: int) -> Iterator[None]:
+        """Within this the layer gets data with so many rows."""
+        # napari takes no notice of where the data of a hidden layer ends
+        if count:
+            self._show(self.wanted)
+        yield
+        if not count:
+            self._show(False)
+
+    def _show(self, visible: bool) -> None:
+        if self._layer.visible != visible:
+            self._changing = True
+            self._layer.visible = visible
+            self._changing = False
+
+    def _on_visible(self) -> None:
+        if not self._changing:
+            self.wanted = bool(self._layer.visible)
 
 
 def protect(layer: Layer) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from napari.layers import Vectors
 from napari.layers.base import ActionType
 from napari.utils.colormaps import ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
@@ -130,7 +129,7 @@ class ParticleView:
             projection_mode="rescale_spherical",
             axis_labels=("z", "y", "x"),
         )
-        self.arrows = Vectors(
+        self.arrows = compat.Vectors(
             np.zeros((0, 2, 3)),
             ndim=3,
             name="particle axes",
@@ -141,13 +140,19 @@ class ParticleView:
         )
         for layer in self.layers:
             compat.protect(layer)
+        self._hidden_points, self._hidden_arrows = map(compat.HiddenWhileEmpty, (self.points, self.arrows))
         compat.visible_from_afar(self.points, MIN_POINT_PIXELS)
         self.points.events.data.connect(self._on_points)
 
     @property
-    def layers(self) -> tuple[Vectors, compat.Points]:
+    def layers(self) -> tuple[compat.Vectors, compat.Points]:
         """From bottom to top."""
         return self.arrows, self.points
+
+    @property
+    def arrows_wanted(self) -> bool:
+        """Whether arrows are drawn, if there are any."""
+        return self._hidden_arrows.wanted
 
     @property
     def selected(self) -> list[tuple[str, int]]:
@@ -169,9 +174,11 @@ class ParticleView:
         self._index = {row: i for i, row in enumerate(self._rows)}
         sizes = [Sizes.of(p) for _, p, _ in drawn]
         with self._quietly():
-            self._draw(drawn, sizes, look, shape)
-            self.select(kept)
             compat.forget_hovered(self.points)
+            self._hidden_arrows.want(look.arrows)
+            with self._hidden_points.filled(len(self._rows)), self._hidden_arrows.filled(len(self._rows)):
+                self._draw(drawn, sizes, look, shape)
+            self.select(kept)
         return max((s.circle for s in sizes), default=0.0) / 2
 
     @contextmanager
@@ -186,34 +193,29 @@ class ParticleView:
     def _draw(
         self, drawn: list[tuple[str, Particles, str]], sizes: list[Sizes], look: Look, shape: tuple[int, ...]
     ) -> None:
-        if not drawn:
-            self.points.data = np.empty((0, 3))
-            self.arrows.data = np.zeros((0, 2, 3))
-            return
         counts = [len(p) for _, p, _ in drawn]
-        positions = xyz_to_zyx(np.concatenate([p.positions for _, p, _ in drawn]))
-        rgba = np.concatenate([colours(p, colour, look) for _, p, colour in drawn])
-        self.points.data = positions
-        # all looks are set anew: napari truncates them from the end, whichever rows are gone
-        self.points.features = pd.DataFrame(
-            {
-                "id": np.concatenate([p.ids for _, p, _ in drawn]),
-                "group": np.concatenate([p.groups for _, p, _ in drawn]),
-                "score": np.concatenate([p.scores for _, p, _ in drawn]),
-            }
-        )
+        positions = xyz_to_zyx(np.concatenate([np.empty((0, 3)), *(p.positions for _, p, _ in drawn)]))
+        rgba = np.concatenate([np.empty((0, 4)), *(colours(p, colour, look) for _, p, colour in drawn)])
         circles = np.array([s.circle for s in sizes])
-        self.points.size = np.repeat(circles, counts)
-        self.points.border_width = np.repeat(np.minimum(LINE_OF_CIRCLE * circles, MAX_LINE), counts)
-        self.points.border_color = rgba
-        self.points.face_color = "transparent"
         lengths = np.array([look.arrow_length or s.arrow for s in sizes])
-        axes = xyz_to_zyx(np.concatenate([p.directions() for _, p, _ in drawn]))
-        self.arrows.data = arrows_within(positions, axes * np.repeat(lengths, counts)[:, None], shape)
-        self.arrows.edge_width = min(WIDTH_OF_ARROW * lengths.min(), MAX_WIDTH)
-        # napari loses the colours when the data is replaced
-        self.arrows.edge_color = rgba
-        self.arrows.visible = look.arrows
+        self.points.describe(lambda: _described([p for _, p, _ in drawn]))
+        with self.points.sliced_once():
+            self.points.selected_data = set()
+            self.points.data = positions
+            # all looks are set anew: napari truncates them from the end, whichever rows are gone
+            self.points.size = np.repeat(circles, counts)
+            self.points.border_width = np.repeat(np.minimum(LINE_OF_CIRCLE * circles, MAX_LINE), counts)
+        if drawn:
+            self.points.border_color = rgba
+            self.points.face_color = "transparent"
+        axes = np.concatenate([np.empty((0, 3)), *(p.directions() for _, p, _ in drawn)])
+        extents = xyz_to_zyx(axes) * np.repeat(lengths, counts)[:, None]
+        with self.arrows.sliced_once():
+            self.arrows.data = arrows_within(positions, extents, shape)
+            if drawn:
+                self.arrows.edge_width = min(WIDTH_OF_ARROW * lengths.min(), MAX_WIDTH)
+                # napari loses the colours when the data is replaced
+                self.arrows.edge_color = rgba
 
     def _on_points(self, event: Any) -> None:
         if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):
@@ -223,6 +225,17 @@ class ParticleView:
             self._deleted([self._rows[i] for i in indices])
         else:
             self._misunderstood()
+
+
+def _described(drawn: Sequence[Particles]) -> pd.DataFrame:
+    """What napari tells of a particle under the mouse."""
+    return pd.DataFrame(
+        {
+            "id": np.concatenate([np.empty(0, np.int64), *(p.ids for p in drawn)]),
+            "group": np.concatenate([np.empty(0, np.int64), *(p.groups for p in drawn)]),
+            "score": np.concatenate([np.empty(0), *(p.scores for p in drawn)]),
+        }
+    )
 
 
 def arrows_within(

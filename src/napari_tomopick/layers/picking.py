@@ -15,7 +15,7 @@ from napari_tomopick.geometry.planes import Plane
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.model_list import ModelList
 from napari_tomopick.layers.pointing import Spot
-from napari_tomopick.layers.user_points import DRAG_PIXELS, UserPointsView
+from napari_tomopick.layers.user_points import DRAG_PIXELS, Row, UserPointsView
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import TomogramStatus
 from napari_tomopick.project.names import counted
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_tomopick.layers.workspace import Workspace
-
-Row = tuple[str, int]
-"""(model uid, row in that model) of a user point."""
 
 NO_MODEL = "There is no model to put points in: add one in the Picking dock first."
 NO_SLICE = "Points are picked in slices: go back to 2D first."
@@ -83,8 +80,7 @@ class Picking(ModelList):
 
     def show(self, on: bool) -> None:
         """Draw user points, markers and curves, or none of them; this is not an edit."""
-        for layer in self.view.layers:
-            layer.visible = on
+        self.view.show(on)
 
     def redraw(self) -> None:
         """Draw the models as the session has them now; a preview is over."""
@@ -124,12 +120,13 @@ class Picking(ModelList):
             self._draw()
 
     def _draw(self) -> None:
-        active = self.active
+        active, tomogram = self.active, self._workspace.tomogram
+        shape = (1, 1, 1) if tomogram is None else tomogram.shape
         left_out: dict[str, list[int]] = {}
         for (uid, row), position in self._previewed.items():
             if position is None:
                 left_out.setdefault(uid, []).append(row)
-        self.reach = self.view.draw(self.drawn_models, active.uid if active else "", left_out)
+        self.reach = self.view.draw(self.drawn_models, active.uid if active else "", shape, left_out)
         self._caption(active)
         self._workspace.update_slab()
         self.models_changed.emit()

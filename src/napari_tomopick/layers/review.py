@@ -73,8 +73,8 @@ class Review:
 
     def _on_arrows_visible(self) -> None:
         """Take it as meant here when a user hides the arrows in napari's list of layers."""
-        if self.view.arrows.visible != self.look.arrows:
-            self.look = replace(self.look, arrows=self.view.arrows.visible)
+        if self.view.arrows_wanted != self.look.arrows:
+            self.look = replace(self.look, arrows=self.view.arrows_wanted)
             self.look_changed.emit()
 
     def reload(self) -> None:
