@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -130,10 +131,17 @@ class _Segments:
     rgba: NDArray[np.float64]
     widths: NDArray[np.float64]
 
+    @cached_property
+    def _ends(self) -> NDArray[np.float64]:
+        return np.asarray(self.lines[:, 0] + self.lines[:, 1])
+
     def near(self, plane: Plane, reach: float) -> tuple[NDArray, NDArray, NDArray]:
         """The parts of lines within reach of a plane: ends ``(m, 2, 2)`` in it, rgba and widths."""
-        start, d0 = plane.coordinates(self.lines[:, 0])
-        end, d1 = plane.coordinates(self.lines.sum(axis=1))
+        depths = [(places - plane.origin) @ plane.normal for places in (self.lines[:, 0], self._ends)]
+        # of thousands, a plane has few near it
+        kept = np.flatnonzero((np.minimum(*depths) < reach) & (np.maximum(*depths) > -reach))
+        start, d0 = plane.coordinates(self.lines[kept, 0])
+        end, d1 = plane.coordinates(self._ends[kept])
         rise = d1 - d0
         with np.errstate(divide="ignore", invalid="ignore"):
             at = np.stack([(-reach - d0) / rise, (reach - d0) / rise])
@@ -153,15 +161,15 @@ class _Segments:
         row = which[each]
         ends = start[row, None] + t * (end - start)[row, None]
         distance = np.abs(d0[row] + t.mean(axis=1)[:, 0] * (d1 - d0)[row])
-        rgba = self.rgba[row].copy()
+        rgba = self.rgba[kept[row]].copy()
         rgba[:, 3] *= np.clip(1 - distance / reach, 0, 1)
-        return ends, rgba, self.widths[row]
+        return ends, rgba, self.widths[kept[row]]
 
     def starting_near(self, plane: Plane, reach: float) -> tuple[NDArray, NDArray, NDArray]:
         """The whole of those that start within reach of a plane: ends ``(m, 2, 2)``, rgba and widths."""
         start, distance = plane.coordinates(self.lines[:, 0])
         which = np.flatnonzero(np.abs(distance) < reach)
-        end, _ = plane.coordinates(self.lines[which].sum(axis=1))
+        end, _ = plane.coordinates(self._ends[which])
         rgba = self.rgba[which].copy()
         rgba[:, 3] *= 1 - np.abs(distance[which]) / reach
         return np.stack([start[which], end], axis=1), rgba, self.widths[which]

@@ -19,6 +19,8 @@ from napari_tomopick.layers.viewport import Viewport
 # in pixels of the screen
 PADDING = 6
 HEAD = 6.0
+# what is shorter than half of it is drawn in pieces of about this length
+PIECE = 3.0
 OUTLINE = QColor(255, 255, 255)
 SHADE = QColor(0, 0, 0, 130)
 # what lies below a side marker is to be seen
@@ -131,9 +133,28 @@ def _lines_in(lines: Lines, region: Box) -> Lines:
     return lines.rows(seen & (lines.rgba[:, 3] > 0.02))
 
 
+def _thinned(lines: Lines, scale: float) -> Lines:
+    """The same curves in longer pieces, where most pieces are too short on the screen to be told apart."""
+    length = np.median(np.linalg.norm(lines.ends[:, 1] - lines.ends[:, 0], axis=1)) * scale
+    each = int(PIECE / max(length, PIECE / 64))
+    if each < 2:
+        return lines
+    goes_on = np.zeros(len(lines), bool)
+    goes_on[1:] = (lines.ends[1:, 0] == lines.ends[:-1, 1]).all(axis=1)
+    for look in (lines.rgba.T, [lines.widths], [lines.dashed]):
+        for values in look:
+            goes_on[1:] &= values[1:] == values[:-1]
+    number = np.arange(len(lines))
+    in_curve = number - np.maximum.accumulate(np.where(goes_on, 0, number))
+    first = np.flatnonzero(in_curve % each == 0)
+    last = np.append(first[1:], len(lines)) - 1
+    return lines.rows(first).moved_to(np.stack([lines.ends[first, 0], lines.ends[last, 1]], axis=1))
+
+
 def _line_strokes(lines: Lines, pixels: NDArray[np.float64]) -> Iterator[Stroke]:
     if not len(lines):
         return
+    lines = _thinned(lines, float(pixels[0]))
     ends = (lines.ends * pixels).reshape(-1, 4)
     for rows, with_pen, _ in _alike(lines):
         yield _lines_with(with_pen, [QLineF(*row) for row in ends[rows].tolist()])
