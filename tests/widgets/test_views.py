@@ -12,6 +12,7 @@ from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.cross_hair import CrossHair
 from napari_tomopick.widgets.slice_canvas import SliceCanvas
+from napari_tomopick.widgets.views import best_columns
 
 RED = (1, 0, 0, 1)
 
@@ -149,11 +150,25 @@ def test_it_is_fitted_until_someone_moves_it(canvas, qtbot):
 # the dock
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "columns"), [(1260, 190, 3), (1100, 600, 2), (300, 600, 1), (500, 200, 2)]
+)
+def test_views_are_arranged_so_that_they_are_seen_large(width, height, columns):
+    flat = (320, 128)
+    sizes = [flat, flat, (320, 230)] if columns != 2 or width > 1000 else [flat, flat]
+    assert best_columns(sizes, width, height) == columns
+
+
 @pytest.fixture
 def views(window, dock, qtbot):
     """The dock, showing the two other planes."""
     found = dock("Views")
     qtbot.waitUntil(lambda: all(p.shown is not None for p in found.panes[:2]))
+    # until everything has its place
+    before = None
+    while before != [canvas.geometry() for canvas in found.canvases]:
+        before = [canvas.geometry() for canvas in found.canvases]
+        qtbot.wait(120)
     return found
 
 
@@ -227,6 +242,8 @@ def test_the_oblique_plane_is_set_by_its_angles(window, views, press, qtbot):
     views.oblique.setChecked(True)
     qtbot.waitUntil(lambda: views.panes[2].shown is not None)
     assert views.canvases[2].isVisible()
+    # it also fits beside the slices
+    assert views.minimumSizeHint().width() <= 345
     views.angles[0].setValue(90)
     qtbot.waitUntil(lambda: views.views.attitude == Attitude(90, 0, 0))
     # tilted by 90 degrees about x it is the y plane

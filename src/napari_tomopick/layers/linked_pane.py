@@ -131,6 +131,11 @@ class LinkedPane:
         self._focus: NDArray[np.float64] | None = None
         self._sharing = False
 
+    @property
+    def kind(self) -> Kind:
+        """Which plane it is to show."""
+        return self._kind()
+
     # showing
 
     def refresh(self) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from napari.qt import QtViewer
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
-from qtpy.QtGui import QHideEvent
+from qtpy.QtGui import QHideEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
     QMainWindow,
     QMenu,
@@ -23,6 +24,7 @@ from superqt import QFlowLayout
 from napari_tomopick.layers.linked import LinkedViews
 from napari_tomopick.layers.linked_pane import LinkedPane
 from napari_tomopick.layers.oblique import Attitude
+from napari_tomopick.layers.overlay import Box
 from napari_tomopick.widgets.cross_hair import CrossHair
 from napari_tomopick.widgets.display_controls import DisplayControls
 from napari_tomopick.widgets.dock import SPACING, Dock, _frame, row
@@ -105,23 +107,44 @@ class ViewsDock(Dock):
         flow.setSpacing(SPACING)
         for widget in (self.cross, self.same, fit, self._display_button(), self.oblique):
             flow.addWidget(widget)
-        self._tilting = QWidget()
-        tilt, rotation, spin = self.angles
-        line = row(
-            *(QLabel("Tilt"), tilt, QLabel("Rotation"), rotation, QLabel("Spin"), spin),
+        self._tilting = [
+            *(
+                _labelled(text, field)
+                for text, field in zip(("Tilt", "Rotation", "Spin"), self.angles, strict=True)
+            ),
             *(through, flat),
-        )
-        line.setContentsMargins(0, 0, 0, 0)
-        self._tilting.setLayout(line)
-        flow.addWidget(self._tilting)
+        ]
+        for widget in self._tilting:
+            flow.addWidget(widget)
         self.above.addWidget(bar)
         self.state = note("views-state")
         self.column.addWidget(self.state)
-        self._row = QHBoxLayout()
-        self._row.setSpacing(2)
-        for canvas in self.canvases:
-            self._row.addWidget(canvas, 1)
-        self.column.addLayout(self._row, 1)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(2)
+        self._arranged = (0, 0)
+        self._arrange()
+        self.column.addLayout(self._grid, 1)
+
+    def _arrange(self) -> None:
+        """Put the views side by side, or below each other, however their planes are seen the largest."""
+        seen = [pane for i, pane in enumerate(self.panes) if i < 2 or self.views.oblique_shown]
+        room = self.column.geometry()
+        if self.views.shape is None or not room.isValid():
+            columns = len(self.panes)
+        else:
+            sizes = [_size(self.views.extent(self.views.plane(pane.kind))) for pane in seen]
+            columns = best_columns(sizes, room.width(), room.height())
+        if (columns, len(seen)) != self._arranged:
+            self._arranged = columns, len(seen)
+            for i, canvas in enumerate(self.canvases):
+                # the last one takes the room that is left in its row
+                wide = columns - i % columns if i == len(seen) - 1 else 1
+                self._grid.addWidget(canvas, i // columns, i % columns, 1, wide)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """See Qt."""
+        super().resizeEvent(event)
+        self._soon()
 
     def _display_button(self) -> QPushButton:
         """Slab, low-pass and contrast, unfolded when asked for: a low dock has no room for them."""
@@ -182,7 +205,9 @@ class ViewsDock(Dock):
                 field.setValue(value)
         for blocker in blockers:
             blocker.unblock()
-        self._tilting.setVisible(views.oblique_shown)
+        for widget in self._tilting:
+            widget.setVisible(views.oblique_shown)
+        self._arrange()
         for i, (canvas, pane) in enumerate(zip(self.canvases, self.panes, strict=True)):
             seen = shown and (i < 2 or views.oblique_shown)
             canvas.setVisible(seen)
@@ -242,6 +267,29 @@ class ViewsDock(Dock):
         window, frame = _main_window(self), _frame(self)
         if window is not None and frame is not None and not frame.isFloating():
             window.resizeDocks([frame], [HEIGHT], Qt.Orientation.Vertical)
+
+
+def best_columns(sizes: list[tuple[float, float]], width: float, height: float) -> int:
+    """In how many columns pictures of these widths and heights are seen the largest, all in all."""
+
+    def seen(columns: int) -> float:
+        across, down = width / columns, height / math.ceil(len(sizes) / columns)
+        return math.prod(min(across / w, down / h) for w, h in sizes)
+
+    # of as good ones, more columns: below the slices there is more width than height
+    return max(range(len(sizes), 0, -1), key=seen)
+
+
+def _labelled(text: str, field: QWidget) -> QWidget:
+    group = QWidget()
+    line = row(QLabel(text), field)
+    line.setContentsMargins(0, 0, 0, 0)
+    group.setLayout(line)
+    return group
+
+
+def _size(box: Box) -> tuple[float, float]:
+    return box[2] - box[0], box[3] - box[1]
 
 
 class AngleField(QDoubleSpinBox):
