@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -328,8 +327,8 @@ def test_o_tracks_into_the_active_slice_and_from_a_traced_one_into_the_next(
     montage, workspace, at, key, monkeypatch
 ):
     tracked = []
-    fake = SimpleNamespace(one=tracked.append, on=lambda shown: tracked.append(("on", shown)))
-    monkeypatch.setattr(workspace, "tracking", fake, raising=False)
+    monkeypatch.setattr(workspace.tracking, "one", tracked.append)
+    monkeypatch.setattr(workspace.tracking, "on", lambda step: tracked.append(("on", step)))
     workspace.session.add_points(
         workspace.picking.active.uid, [[20, 20, 5], [30, 20, 5], [40, 25, 5]], [5] * 3
     )
@@ -339,7 +338,7 @@ def test_o_tracks_into_the_active_slice_and_from_a_traced_one_into_the_next(
     key(Qt.Key.Key_O)
     assert montage.montage.active == 8
     key(Qt.Key.Key_O, modifiers=SHIFT)
-    assert tracked == [8, 8, ("on", 8)]
+    assert tracked == [8, 8, ("on", montage.montage.mosaic.step)]
     workspace.session.add_points(workspace.picking.active.uid, [[20, 20, 38]], [38])
     montage.montage.activate(38)
     key(Qt.Key.Key_O)

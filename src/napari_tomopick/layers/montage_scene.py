@@ -247,14 +247,6 @@ class MontagePane:
         elif second:
             self.montage.go_to(spot.position)
 
-    def track(self) -> None:
-        """Track into the active slice, wherever the mouse is."""
-        self.montage.track()
-
-    def track_on(self) -> None:
-        """Track on, with a level in each slice of the montage."""
-        self.montage.track_on()
-
     def pan(self, right: float, down: float) -> None:
         """See `Pane`."""
         self._canvas.pan(right, down)

@@ -125,18 +125,11 @@ class Workspace:
             "redo": self.redo,
             "previous_tomogram": lambda: self.open_neighbour(-1),
             "next_tomogram": lambda: self.open_neighbour(1),
-            "track": self._track,
-            "track_on": self._track_on,
+            "track": self.tracking.one,
+            "track_on": self.tracking.on,
             "cancel": self.tracking.stop,
         }
         viewer.dims.events.ndisplay.connect(lambda: self.display_changed.emit())
-
-    def _track(self) -> None:
-        """Into the slice that is looked at; a picture of many slices knows itself which that is."""
-        getattr(self.pointing.pane, "track", self.tracking.one)()
-
-    def _track_on(self) -> None:
-        getattr(self.pointing.pane, "track_on", self.tracking.on)()
 
     # project
 

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QHideEvent, QKeyEvent, QPainter, QPaintEvent, QShowEvent
 from qtpy.QtWidgets import QLabel
+from superqt import QElidingLabel
 
 from napari_tomopick.layers.montage import Montage
 from napari_tomopick.layers.montage_scene import MontagePane, active_frame
@@ -23,7 +24,7 @@ from napari_tomopick.widgets.slice_canvas import SliceCanvas
 EMPTY = np.zeros((0, 0), np.uint8)
 HINT = "Click a slice: active (red). Double click: show it in the viewer. F1: all keys."
 ADD_HINT = "Click: add a point in that slice. Shift+C: side marker. F1: all keys."
-MIN_CANVAS = 240
+MIN_CANVAS = 100
 
 
 class MontageDock(Dock):
@@ -47,7 +48,8 @@ class MontageDock(Dock):
         self.canvas.setMinimumHeight(MIN_CANVAS)
         self.fields = SliceFields(self, montage)
         self.pages = PageBar(self, montage)
-        self.active = QLabel()
+        # says less where there is no room, and never pushes the pages out
+        self.active = QElidingLabel()
         self.active.setObjectName("montage-active")
         self.hint = QLabel()
         self.hint.setObjectName("montage-hint")
@@ -57,6 +59,7 @@ class MontageDock(Dock):
         self.refresh_on(
             *(montage.mosaic_changed, montage.active_changed, montage.linked_changed),
             *(picking.models_changed, picking.active_changed, picking.mode_changed),
+            self.workspace.tracking.changed,
         )
         self._slots = (
             (montage.mosaic_changed, self._show_picture),
@@ -84,7 +87,7 @@ class MontageDock(Dock):
         )
         fit = self.button("Fit", "montage-fit", self.canvas.fit, "See the whole page (Home)")
         self.track = self.button(
-            "Track into it (O)",
+            "Track (O)",
             "montage-track",
             montage.track,
             "Follow the membrane into the active slice, or from a traced one into the next",
@@ -142,9 +145,8 @@ class MontageDock(Dock):
         self.pages.refresh()
         self.add.setChecked(adding)
         self.link.setChecked(montage.linked)
-        tracking = getattr(self.workspace, "tracking", None) is not None
         for button in (self.track, self.track_on):
-            button.setEnabled(tracking and montage.active is not None)
+            button.setEnabled(montage.active is not None and not self.workspace.tracking.running)
         self.active.setText(self._about_active())
         self.hint.setText(ADD_HINT if adding else HINT)
 
