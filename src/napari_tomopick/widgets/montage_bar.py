@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from napari_tomopick.widgets.dock import Dock
 
 MAX_ROWS = 12
-FIELD_DIGITS = 13
+FIELD_DIGITS = 12
 FIELDS = {
     "first": ("First", "Number of the first slice"),
     "last": ("Last", "Number of the last slice"),
     "step": ("Step", "From one slice to the next; Dynamo users trace every few slices"),
     "rows": ("Rows", "Slices below each other on a page"),
-    "columns": ("Columns", "Slices beside each other on a page"),
+    "columns": ("Cols", "Slices beside each other on a page"),
 }
 
 
@@ -84,7 +84,9 @@ class SliceFields:
             montage.show_view,
             "Of every slice, only the part that the slice viewer shows now",
         )
-        self.groups = [together(full, view)]
+        settings = toggle("Settings", "montage-settings", "Which slices, in numbers", self._unfold)
+        settings.setChecked(True)
+        self.groups = [together(full, view, settings)]
         self.fields = {name: self._field(f"montage-{name}", tip) for name, (_, tip) in FIELDS.items()}
         self.fields["rows"].setRange(1, MAX_ROWS)
         self.fields["columns"].setRange(1, MAX_ROWS)
@@ -95,9 +97,9 @@ class SliceFields:
         )
         self.thickness.setRange(0, MAX_THICKNESS)
         self.thickness.valueChanged.connect(lambda n: dock.reported(lambda: montage.set_thickness(n or None)))
-        words = self.thickness.fontMetrics().horizontalAdvance(" (viewer)")
+        words = self.thickness.fontMetrics().horizontalAdvance("auto: ")
         self.thickness.setFixedWidth(self.thickness.width() + words)
-        for names in (("first",), ("last",), ("step",), ("thickness",), ("rows", "columns")):
+        for names in (("first",), ("last",), ("step",), ("thickness",), ("rows",), ("columns",)):
             self.groups.append(together(*(widget for name in names for widget in self._labelled(name))))
 
     def _labelled(self, name: str) -> tuple[QLabel, QSpinBox]:
@@ -115,6 +117,10 @@ class SliceFields:
         field.setFixedWidth(FIELD_DIGITS * field.fontMetrics().horizontalAdvance("0"))
         wheel_scrolls_past(field)
         return field
+
+    def _unfold(self, on: bool) -> None:
+        for group in self.groups[1:]:
+            group.setVisible(on)
 
     def _set(self, name: str, value: int) -> None:
         self._dock.reported(lambda: self._montage.set(**{name: value}))
@@ -134,7 +140,7 @@ class SliceFields:
                 # as many as there are of a montage made to fit
                 field.setMaximum(max(field.maximum(), getattr(mosaic, name)))
                 field.setValue(getattr(mosaic, name))
-            self.thickness.setSpecialValueText(f"{self._montage.workspace.display.thickness} (viewer)")
+            self.thickness.setSpecialValueText(f"auto: {self._montage.workspace.display.thickness}")
             self.thickness.setValue(self._montage.own_thickness or 0)
         del blocked
 
