@@ -46,6 +46,12 @@ class MainPane:
         self._workspace, self._viewer = workspace, workspace.viewer
         # of the button that is down: in 3D, what is under the mouse depends on more than the pixel
         self.event: Any = None
+        # whether it went to 3D to rotate what was seen, and not because 3D was wanted
+        self._rotated = False
+        self._viewer.dims.events.ndisplay.connect(self._on_ndisplay)
+
+    def _on_ndisplay(self) -> None:
+        self._rotated = self._rotated and compat.is_3d(self._viewer)
 
     def position(self, at: Pixel) -> np.ndarray:
         """z, y, x of what is shown at a pixel of a slice, also beside the tomogram."""
@@ -132,6 +138,7 @@ class MainPane:
             return
         if not compat.is_3d(self._viewer):
             self._workspace.show_3d(True)
+            self._rotated = True
         camera = self._viewer.scene.camera
         view, up = (np.asarray(v, float)[::-1] for v in (camera.view_direction, camera.up_direction))
         # the scene follows the mouse, so the eye goes the other way
@@ -140,8 +147,12 @@ class MainPane:
         camera.set_view_direction(tuple(turned[0]), tuple(turned[1]))
 
     def show_plane(self, axis: str, at: Pixel) -> None:
-        """See `Pane`; in 3D look along that axis."""
+        """See `Pane`; in 3D look along that axis, and from a slice that was rotated go back to slices."""
         tomogram = self._workspace.tomogram
+        if compat.is_3d(self._viewer) and self._rotated:
+            self._workspace.show_3d(False)
+            height, width = self._viewer.canvas.size
+            at = width / 2, height / 2
         if tomogram is not None:
             last = np.array(tomogram.shape) - 1.0
             position = np.asarray(self._viewer.dims.point)[-3:]

@@ -27,12 +27,22 @@ from qtpy.QtWidgets import (
 from napari_tomopick.errors import ParameterError, TomopickError
 from napari_tomopick.layers.controls import Binding, Controls, check_suits
 from napari_tomopick.layers.gesture_names import together
-from napari_tomopick.layers.schemes import ACTIONS, DRAGS, GROUPS, PICKING, WHEELS, Scheme
+from napari_tomopick.layers.schemes import (
+    ACTIONS,
+    DRAGS,
+    MOVING,
+    PICKING,
+    TOMOGRAMS,
+    TRACKING,
+    WHEELS,
+    Scheme,
+)
 from napari_tomopick.layers.workspace import Workspace
 from napari_tomopick.widgets.hand_events import BUTTONS, key_name, modifiers
 
 SPACING = 6
-COLUMNS = ((PICKING,), tuple(group for group in GROUPS if group != PICKING))
+COLUMNS = ((PICKING, TRACKING), (MOVING, TOMOGRAMS))
+ARROWS = {"Left", "Right", "Up", "Down"}
 # what a user of each scheme should know first
 HINT_ACTIONS = {
     Scheme.NAPARI: ("add_point", "slices", "zoom"),
@@ -174,11 +184,14 @@ class ControlsPanel(QDialog):
 
     def _add_group(self, grid: QGridLayout, group: str, bindings: list[Binding]) -> None:
         title = QLabel(f"<b>{group}</b>")
+        if grid.count():
+            grid.addWidget(QLabel(), grid.rowCount(), 0)
         grid.addWidget(title, grid.rowCount(), 0, 1, 3)
         before = ""
         for binding in bindings:
             row = grid.rowCount()
-            key = QPushButton(binding.gesture)
+            arrow = " arrow" if binding.gesture.split("+")[-1] in ARROWS else ""
+            key = QPushButton(binding.gesture + arrow)
             key.setObjectName(f"binding {binding.gesture}")
             key.setAutoDefault(False)
             key.setToolTip("Click to do this with another key or gesture")
@@ -297,17 +310,18 @@ class GestureDialog(QDialog):
         try:
             check_suits(self._binding.action.name, gesture)
             other = self._controls.action(gesture)
-            taken = other is not None and gesture != self._binding.gesture
-            if taken and other != self._binding.action.name:
+            taken = other is not None and other != self._binding.action.name
+            if taken:
                 check_suits(str(other), self._binding.gesture)
         except ParameterError as error:
             self.said.setText(str(error))
             self.ok.setEnabled(False)
             return
-        swapped = (
-            f"<br>It does “{ACTIONS[str(other)].help}” now: {self._binding.gesture} will do that instead."
-        )
-        self.said.setText(f"<b>{gesture}</b>{swapped if taken else ''}")
+        swapped = ""
+        if taken and other is not None:
+            instead = f"{self._binding.gesture} will do that instead"
+            swapped = f"<br>It is for “{ACTIONS[other].help}” now: {instead}."
+        self.said.setText(f"<b>{gesture}</b>{swapped}")
         self.ok.setText("Swap" if taken else "OK")
         self.ok.setEnabled(True)
 
