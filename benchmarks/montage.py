@@ -7,7 +7,7 @@ Median and worst time in milliseconds of work of the window's own thread, which 
 
 - pan, zoom: one more step of it, painted, with the whole page seen and at one pixel per voxel;
 - active slice: another slice gets the red frame;
-- points: all points, curves and markers are worked out anew and painted, as after each edit;
+- points: what is drawn over the slices is put together anew, none of which has changed, and painted;
 - edit: a point is added: journalled in the project, drawn in the slice viewer, and painted here;
 - contrast: other grey values, on all slices;
 - page (read before): the next page, painted;

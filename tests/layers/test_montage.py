@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import threading
 import weakref
@@ -512,3 +513,64 @@ def test_a_point_that_is_added_anywhere_makes_its_slice_active(traced):
     session.add_points(uid, [[20, 20, 6]], [6])  # in no slice of it
     session.undo()
     assert (traced.active, traced.mosaic.page) == (17, 0)
+
+
+def test_after_any_edit_everything_is_drawn_as_if_from_the_start(traced):
+    """Slices far from an edit are not worked out anew; it must not be seen."""
+    workspace = traced.workspace
+    session, picking = workspace.session, workspace.picking
+    uid = picking.active.uid
+
+    def other_model():
+        picking.add_model("general", "crowns", box_size=32)
+        session.add_points(picking.active.uid, [[40, 30, 9]], [9])
+
+    edits = (
+        lambda: session.add_points(uid, [[60, 30, 5]], [5]),
+        lambda: session.add_points(uid, [[20, 40, 8], [40, 42, 8], [50, 30, 8]], [8, 8, 8], proposed=True),
+        lambda: session.move_points(uid, [1], [[31, 28, 5]]),
+        lambda: session.accept_points(uid, [6]),
+        lambda: session.delete_points(uid, [0]),
+        lambda: session.set_marker(uid, [30.0, 50.0, 11.0]),
+        lambda: session.delete_points(uid, [2, 3]),
+        session.undo,
+        other_model,
+        lambda: session.change_model(picking.active.uid, box_size=20),
+        lambda: session.change_model(uid, colour="#123456"),
+        lambda: picking.activate(uid),
+        lambda: picking.select_points([(uid, 1)]),
+        lambda: picking.preview([(uid, 1)], [[20.0, 20.0, 5.0]]),
+        lambda: picking.preview(None),
+        lambda: session.change_model(
+            uid, points=np.array([[5.0, 5, 2], [5, 40, 20], [60, 50, 30]]), levels=[0, 0, 0]
+        ),
+        session.undo,
+        lambda: picking.set_visible(uid, False),
+        lambda: session.remove_model(uid),
+    )
+    for edit in edits:
+        assert len(traced.scene.overlay)
+        edit()
+        fresh = Montage(workspace)
+        fresh.connect()
+        fresh.set(first=2, last=38, step=3, rows=2, columns=3)
+        fresh.turn(-9)
+        assert fresh.mosaic == traced.mosaic
+        for kind in ("lines", "arrows", "circles", "crosses", "frames", "texts"):
+            found, wanted = (getattr(m.scene.overlay, kind) for m in (traced, fresh))
+            for field in dataclasses.fields(wanted):
+                assert np.array_equal(getattr(found, field.name), getattr(wanted, field.name)), kind
+        assert {n: list(t.rows) for n, t in traced.scene.tiles.items()} == {
+            n: list(t.rows) for n, t in fresh.scene.tiles.items()
+        }
+        fresh.disconnect()
+
+
+def test_slices_far_from_an_edit_are_kept(traced):
+    before = traced.scene.tiles
+    session, uid = traced.workspace.session, traced.workspace.picking.active.uid
+    session.set_marker(uid, None)
+    assert not any(traced.scene.tiles[n] is before[n] for n in before)
+    before = traced.scene.tiles
+    session.add_points(uid, [[60, 30, 14]], [14])
+    assert [n for n in before if traced.scene.tiles[n] is not before[n]] == [14]

@@ -14,6 +14,7 @@ from napari_tomopick.geometry.mosaic import Mosaic, Region, full_scene, layout, 
 from napari_tomopick.geometry.planes import Axis
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.montage_page import MontagePage
+from napari_tomopick.layers.montage_reuse import Drawn
 from napari_tomopick.layers.montage_scene import MontageScene
 from napari_tomopick.layers.plane_scene import Scenery
 from napari_tomopick.layers.viewport import Viewport
@@ -78,6 +79,8 @@ class Montage:
         # what the settings are for
         self._loaded: Callable[[], LoadedTomogram | None] = _nothing
         self._scene: MontageScene | None = None
+        # of it, an edit leaves most as it was
+        self._before: MontageScene | None = None
         # the model that got the last point, and how many it had
         self._counted = ("", 0)
         self._slots: list[tuple[SignalInstance, Callable[..., Any]]] = [
@@ -105,7 +108,7 @@ class Montage:
             signal.disconnect(slot, missing_ok=True)
         self.workspace.viewer.dims.events.point.disconnect(self._on_main_slice)
         self._page.clear()
-        self._scene = None
+        self._scene = self._before = None
 
     # which slices
 
@@ -285,18 +288,17 @@ class Montage:
         mosaic, picking, review = self.mosaic, self.workspace.picking, self.workspace.review
         if mosaic is None:
             return MontageScene()
-        models = picking.drawn_models if picking.shown else ()
+        models = tuple(picking.drawn_models) if picking.shown else ()
         sets = {s.uid: (review.particles(s.uid), s.colour) for s in review.sets if review.is_visible(s.uid)}
+        if not review.view.points.visible:
+            sets = {}
         uid = "" if picking.active is None else picking.active.uid
         active = next((m for m in models if m.uid == uid), None)
-        scenery = Scenery(
-            models,
-            uid,
-            sets if review.view.points.visible else {},
-            review.look,
-            picking.view.selected,
-        )
-        return MontageScene.of(mosaic, scenery, active)
+        selected, look = picking.view.selected, review.look
+        scenery = Scenery(models, uid, sets, look, selected)
+        drawn = Drawn(models, (uid, tuple(sets.items()), look, tuple(selected)))
+        found = self._before = MontageScene.of(mosaic, scenery, drawn, active, self._before)
+        return found
 
     def _on_models(self) -> None:
         self._scene = None
@@ -325,7 +327,7 @@ class Montage:
         if same and self.picture is not None:
             return  # it only goes by another name
         self._page.clear()
-        self._scene = None
+        self._scene = self._before = None
         if same:
             self._read()
             self.mosaic_changed.emit()

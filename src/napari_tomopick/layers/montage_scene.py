@@ -12,6 +12,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from napari_tomopick.geometry.mosaic import Mosaic, Place
 from napari_tomopick.geometry.planes import Axis
 from napari_tomopick.layers.curves import curve_segments
+from napari_tomopick.layers.montage_reuse import Drawn, unchanged
 from napari_tomopick.layers.overlay import Box, Crosses, Frames, Lines, Overlay, Texts
 from napari_tomopick.layers.plane_scene import LINE, PlaneScene, Scenery
 from napari_tomopick.layers.pointing import Pixel, Spot
@@ -48,34 +49,55 @@ class MontageScene:
     mosaic : Mosaic, optional
     tiles : mapping of int to PlaneScene
         What is seen in each slice on the page, by its number.
+    parts : mapping of int to Overlay
+        The same at its place in the picture.
+    drawn : Drawn
+        What it is of.
     """
 
     overlay: Overlay = field(default_factory=Overlay)
     mosaic: Mosaic | None = None
     tiles: Mapping[int, PlaneScene] = field(default_factory=dict)
+    parts: Mapping[int, Overlay] = field(default_factory=dict)
+    drawn: Drawn = field(default_factory=Drawn)
 
     @classmethod
-    def of(cls, mosaic: Mosaic, scenery: Scenery, active_model: Model | None) -> MontageScene:
-        """What is seen of models, with the slices framed in which the active one has points."""
-        tiles = {
-            number: scenery.seen_in(mosaic.plane(number), curve_reach=OWN_REACH, beside=ELSEWHERE)
-            for number in mosaic.shown
-        }
-        region = mosaic.region
-        box = (
-            region.left - 0.5,
-            region.bottom - 0.5,
-            region.left + region.width - 0.5,
-            region.bottom + region.height - 0.5,
-        )
-        guides = _guides(mosaic, active_model)
-        parts = [
-            Overlay.joined([guides[number], scene.overlay]).clipped(box).shifted(*mosaic.shift(number))
-            for number, scene in tiles.items()
-            if len(scene.overlay) or len(guides[number])
+    def of(
+        cls,
+        mosaic: Mosaic,
+        scenery: Scenery,
+        drawn: Drawn,
+        active_model: Model | None,
+        before: MontageScene | None = None,
+    ) -> MontageScene:
+        """What is seen of models, with the slices framed in which the active one has points.
+
+        Parameters
+        ----------
+        mosaic : Mosaic
+        scenery : Scenery
+        drawn : Drawn
+            What the scenery is of.
+        active_model : Model, optional
+            If it is shown.
+        before : MontageScene, optional
+            What was seen before an edit.
+        """
+        known = before is not None and before.mosaic == mosaic
+        kept = unchanged(before.drawn, drawn, mosaic, OWN_REACH) if before is not None and known else None
+        tiles, parts = {}, {}
+        for number in mosaic.shown:
+            if before is not None and kept is not None and kept(number):
+                tiles[number], parts[number] = before.tiles[number], before.parts[number]
+            else:
+                plane = mosaic.plane(number)
+                scene = tiles[number] = scenery.seen_in(plane, curve_reach=OWN_REACH, beside=ELSEWHERE)
+                parts[number] = _in_picture(mosaic, number, scene.overlay)
+        guides = [
+            _in_picture(mosaic, number, guide) for number, guide in _guides(mosaic, active_model).items()
         ]
         over = [_marker_elsewhere(mosaic, tiles, active_model), _labels(mosaic, active_model)]
-        return cls(Overlay.joined([*parts, *over]), mosaic, tiles)
+        return cls(Overlay.joined([*guides, *parts.values(), *over]), mosaic, tiles, parts, drawn)
 
     def point_at(self, place: Place, pixels: float) -> tuple[str, int] | None:
         """The user point drawn at a place, (model uid, row); ``pixels`` of the screen are a voxel."""
@@ -92,6 +114,16 @@ class MontageScene:
         if self.mosaic is None or number is None:
             return None, (0.0, 0.0)
         return self.tiles[number], np.subtract(place, self.mosaic.shift(number))
+
+
+def _in_picture(mosaic: Mosaic, number: int, overlay: Overlay) -> Overlay:
+    """What is drawn over a slice, cut to what is shown of it, at its place in the picture."""
+    if not len(overlay):
+        return overlay
+    region = mosaic.region
+    left, bottom = region.left - 0.5, region.bottom - 0.5
+    box = (left, bottom, left + region.width, bottom + region.height)
+    return overlay.clipped(box).shifted(*mosaic.shift(number))
 
 
 def frame_of(mosaic: Mosaic, number: int) -> Box:
@@ -114,11 +146,11 @@ def active_frame(mosaic: Mosaic | None, active: int | None) -> Overlay:
 
 
 def _guides(mosaic: Mosaic, model: Model | None) -> dict[int, Overlay]:
-    """For each slice in which a surface is not traced, its curve in the nearest one in which it is.
+    """For slices in which a surface is not traced, its curve in the nearest one in which it is.
 
     Only the curves of a few slices away are of help, or of those that stand beside it.
     """
-    found = dict.fromkeys(mosaic.shown, Overlay())
+    found: dict[int, Overlay] = {}
     axis = "xyz".index(mosaic.axis)
     if model is None or model.level_axis() != axis:
         return found

@@ -205,7 +205,7 @@ class Scenery:
         chosen = set(selected)
         self._selected = np.array([row in chosen for row in self.rows], bool)
         self._points = _points_of(models, active)
-        lines = [_lines_of(m) for m in models]
+        lines = [lines_of(m) for m in models]
         self._curves = _segments_of(models, active, [curves for curves, _, _ in lines])
         # what is only proposed is fainter
         self._curves.rgba[np.concatenate([np.zeros(0, bool), *(p for _, p, _ in lines)]), 3] *= PROPOSED
@@ -259,7 +259,7 @@ class Scenery:
 _lines: WeakKeyDictionary[Model, tuple[NDArray, NDArray, NDArray]] = WeakKeyDictionary()
 
 
-def _lines_of(model: Model) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+def lines_of(model: Model) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
     """A model's curves, which of their lines are proposed, and the arrows to its outer side."""
     if model not in _lines:
         _lines[model] = *curve_pieces(model), outward_arrows(model)
