@@ -1,18 +1,12 @@
 """The directional workflow in a real window, by real mouse and key events, from clicks to an average."""
 
-import os
-import shutil
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
-from hand import Hand
 from scipy.spatial import cKDTree
+from windows import add_model, needs_a_screen, pick, put_marker, run_step, window_on
 
 from benchmark_modules import BENCHMARKS, DATA, benchmark, needs_data
 from napari_tomopick.io.models import read_models
@@ -22,89 +16,12 @@ from napari_tomopick.project import Session
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.samples import membrane_tomogram
 
-pytestmark = [
-    pytest.mark.skipif(
-        shutil.which("xdotool") is None, reason="xdotool, which drives the window, is missing"
-    ),
-    pytest.mark.skipif(
-        sys.platform != "linux" or not (os.environ.get("DISPLAY") or shutil.which("Xvfb")),
-        reason="there is no X display to open a window on",
-    ),
-]
-
-
-@contextmanager
-def window_on(tomogram, folder):
-    """A window on a new project with one tomogram, and a hand to drive it."""
-    with Session.create(folder / "p.tomopick") as session:
-        session.add_tomogram(tomogram)
-    state = folder / "state.json"
-    with open(folder / "window.log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("watched_window.py"), folder / "p.tomopick", state],
-            env={**os.environ, "NAPARI_CONFIG": str(folder / "napari.yaml"), "QT_QPA_PLATFORM": "xcb"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        hand = Hand(state, process)
-        try:
-            hand.until(lambda s: s["tomogram"] and not s["loading"], "the tomogram", timeout=120)
-            yield hand
-        finally:
-            # pulling the plug is how every one of these tests ends
-            process.kill()
-            process.wait()
-
-
-def add_model(hand, letters):
-    """Add a model of the type that begins with these letters, and return its name."""
-    before = set(hand.state()["models"])
-    hand.click("Picking")
-    hand.choose("new-model-type", letters)
-    hand.click("add-model")
-    seen = hand.until(lambda s: set(s["models"]) != before, "the new model")
-    x, y, width, height = seen["canvas"]
-    hand.point_at(x + width / 2, y + height / 2)
-    return next(iter(set(seen["models"]) - before))
-
-
-def pick(hand, name, points):
-    """Put points into the active model, each in its slice, and see that what was meant is what is kept."""
-    for n, (x, y, z) in enumerate(points, 1):
-        hand.go_to_slice(round(z))
-        hand.over((x, y))
-        hand.key("c")
-        hand.until(lambda s, n=n: len(s["models"][name]["points"]) == n, f"point {n} of {name}")
-    kept = np.array(hand.state()["models"][name]["points"])
-    pixel = abs(1 / hand.state()["pixels_per_voxel"][0])
-    meant = np.column_stack([np.asarray(points)[:, :2], np.rint(np.asarray(points)[:, 2])])
-    # the mouse stands on whole pixels of the screen
-    np.testing.assert_allclose(kept, meant, atol=0.5 * pixel + 0.05)
-
-
-def put_marker(hand, name, marker):
-    hand.go_to_slice(round(marker[2]))
-    hand.over(marker[:2])
-    hand.key("shift+c")
-    hand.until(lambda s: s["models"][name]["marker"] is not None, "the side marker")
-
-
-def run_step(hand, letters, results, timeout=60):
-    """Run a step with its button, until the project holds this many particle sets and results."""
-    hand.click("Steps")
-    hand.choose("step", letters)
-    hand.click("run-step")
-    return hand.until(
-        lambda s: len(s["sets"]) + len(s["results"]) == results and s["widgets"]["run-step"]["enabled"],
-        f"the result of {letters}",
-        timeout,
-    )
-
 
 def axis_angles(first, second):
     return np.degrees(np.arccos(np.clip(np.sum(first * second, axis=1), -1, 1)))
 
 
+@needs_a_screen
 def test_from_clicks_to_an_average(tmp_path):
     sample = membrane_tomogram(size=(144, 128, 64), crowns=6, ribosomes=4)
     path = tmp_path / "synthetic.mrc"
@@ -131,6 +48,7 @@ def test_from_clicks_to_an_average(tmp_path):
 
 
 @needs_data
+@needs_a_screen
 def test_crowns_on_a_membrane(tmp_path):
     data, membrane = Path(DATA), benchmark("membrane")
     truth = pd.read_csv(data / "membrane" / "membrane_surface_truth.csv").query("membrane == 'omm'")
@@ -159,6 +77,7 @@ def test_crowns_on_a_membrane(tmp_path):
 
 
 @needs_data
+@needs_a_screen
 def test_the_leaflets_of_a_real_membrane(tmp_path):
     lysosome = benchmark("lysosome")
     [model] = read_models(BENCHMARKS / "data" / "lysosome_models.json")

@@ -26,6 +26,22 @@ def rectangle(widget, rect=None):
     return [corner.x(), corner.y(), rect.width(), rect.height()]
 
 
+def montage_state():
+    """Where on the screen each slice of the montage has its voxel (0, 0)."""
+    docks = [w for w in QApplication.allWidgets() if w.objectName() == "tomopick-montage" and w.isVisible()]
+    if not docks or docks[0].montage.mosaic is None:
+        return None
+    montage, canvas = docks[0].montage, docks[0].canvas
+    mosaic, corner = montage.mosaic, docks[0].canvas.mapToGlobal(QPoint(0, 0))
+    places = {z: canvas.viewport.to_canvas(mosaic.place((0.0, 0.0, z), z)) for z in mosaic.shown}
+    return {
+        "active": montage.active,
+        "complete": montage.missing == 0,
+        "pixels_per_voxel": float(canvas.viewport.scale),
+        "tiles": {z: [float(x) + corner.x(), float(y) + corner.y()] for z, (x, y) in places.items()},
+    }
+
+
 def state(viewer):
     widgets, tabs = {}, {}
     for widget in QApplication.allWidgets():
@@ -53,13 +69,21 @@ def state(viewer):
         "loading": workspace.loading,
         "tomogram": workspace.tomogram_name,
         "slice": int(viewer.dims.current_step[0]),
+        "plane": int(viewer.dims.order[0]),
+        "tracking": workspace.tracking.running,
+        "montage": montage_state(),
         "canvas": rectangle(canvas.native),
         "zero": [float(zero[0]) + corner.x(), float(zero[1]) + corner.y()],
         "pixels_per_voxel": [float(one[0] - zero[0]), float(one[1] - zero[1])],
         "models": {}
         if session is None
         else {
-            m.name: {"points": m.points.tolist(), "marker": None if m.marker is None else m.marker.tolist()}
+            m.name: {
+                "points": m.points.tolist(),
+                "levels": m.levels.tolist(),
+                "proposed": m.proposed.tolist(),
+                "marker": None if m.marker is None else m.marker.tolist(),
+            }
             for m in session.models()
         },
         "sets": {} if session is None else {s.name: s.count for s in session.particle_sets()},
