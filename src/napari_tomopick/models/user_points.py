@@ -41,9 +41,6 @@ class Model:
     levels : int array, shape (n,), optional
         The slice (level) each point was clicked in; any whole numbers, points of one level sharing one.
         Default: all 0.
-    proposed : bool array, shape (n,), optional
-        Whether a point was placed by the tracking of a membrane and nobody has accepted or touched it yet.
-        Default: none was.
     marker : array, shape (3,), optional
         The side marker: a point on the inner side of the membrane. Normals point away from it.
     group : int
@@ -61,6 +58,9 @@ class Model:
         Voxel size of the grid the points were picked on.
     uid : str
         Identity within a project; "" for a model that is not in one.
+    proposed : bool array, shape (n,), optional
+        Whether a point was placed by the tracking of a membrane and nobody has accepted or touched it yet.
+        Default: none was.
 
     Raises
     ------
@@ -72,7 +72,6 @@ class Model:
     type: ModelType = ModelType.GENERAL
     points: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
     levels: NDArray[np.int64] = None  # type: ignore[assignment]  # filled in __post_init__
-    proposed: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled in __post_init__
     marker: NDArray[np.float64] | None = None
     group: int = 1
     colour: str = "#ffd166"
@@ -81,6 +80,7 @@ class Model:
     tomogram: str = ""
     voxel_size_angstrom: float | None = None
     uid: str = ""
+    proposed: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled in __post_init__
 
     def __post_init__(self) -> None:
         points = as_positions(self.points)
