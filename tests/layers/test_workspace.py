@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from napari.utils.notifications import notification_manager
 
-from napari_tomopick.layers import keys
+from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
@@ -30,10 +30,15 @@ def test_it_goes_with_its_viewer():
     assert gone() is None
 
 
-def test_every_key_of_the_table_has_an_action_and_one_meaning(shown):
-    actions = keys.actions(shown)
-    assert {k.action for k in keys.KEYS} == set(actions)
-    assert len({k.binding for k in keys.KEYS}) == len(keys.KEYS)
+def test_every_key_of_every_scheme_does_something(shown):
+    # a window adds what opens over it
+    shown.controls.actions |= dict.fromkeys(["help", "options", "track", "track_on"], lambda: None)
+    for scheme in Scheme:
+        shown.controls.set_scheme(scheme)
+        for key in shown.controls.keys:
+            if key != "Escape":
+                assert shown.hand.key(shown.main_pane, (400.0, 300.0), key), key
+                shown.hand.key_up(key)
 
 
 class Later:

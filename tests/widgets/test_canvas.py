@@ -65,7 +65,8 @@ def test_a_point_lands_on_the_voxel_under_the_mouse(window, canvas, hover, qtbot
             assert np.abs(found[::-1] - wanted).max() <= 0.5
             assert found["xyz".index(plane)] == wanted["zyx".index(plane)]
     assert len(workspace.picking.active) == 6
-    assert workspace.picking.active.levels.tolist() == [13, 13, 37, 37, 52, 52]
+    # a model that is traced along z goes on so, whichever plane it is seen in
+    assert workspace.picking.active.levels.tolist() == [13] * 6
 
 
 def test_x_and_back_keep_the_voxel_under_the_mouse(window, canvas, hover, qtbot):
