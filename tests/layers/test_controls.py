@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -229,3 +230,32 @@ def test_where_settings_are_kept(monkeypatch, tmp_path):
     assert settings_path().is_relative_to(tmp_path)
     monkeypatch.delenv("TOMOPICK_SETTINGS")
     assert settings_path().parent.name == "napari-tomopick"
+
+
+def test_a_damaged_file_is_told_when_a_window_opens(tmp_path):
+    from napari.components import ViewerModel
+    from napari.utils.notifications import notification_manager
+
+    from napari_tomopick.layers.workspace import workspace_for
+
+    settings_path().parent.mkdir(parents=True, exist_ok=True)
+    settings_path().write_text("{")
+    viewer = ViewerModel()
+    workspace_for(viewer)
+    assert "Your settings cannot be read" in str(notification_manager.records[-1].message)
+
+
+def test_the_documentation_prints_the_table():
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (Path(__file__).parents[2] / "docs" / "controls.md")
+        .read_text(encoding="utf-8")
+        .splitlines()
+        if line.startswith("|")
+    ]
+    printed = {row[0]: row[1:] for row in rows}
+    for action in ACTIONS.values():
+        for scheme, cell in zip(Scheme, printed[action.help], strict=True):
+            names = [name for name, what in SCHEMES[scheme].items() if what == action.name]
+            shown = [f"`` {name} ``" if "`" in name else f"`{name}`" for name in names]
+            assert cell == ", ".join(shown), action.help

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -118,5 +120,6 @@ def test_another_tomogram_lets_the_layer_before_go(shown, a_tomogram):
     shown.session.add_tomogram(a_tomogram("other"))
     for name in ("other", "tomo", "other"):
         shown.open_tomogram(name)
+    gc.collect()
     assert len(shown._keys._layers) <= before + 1
     assert isinstance(shown.image.layer, Image)

@@ -111,7 +111,10 @@ class Workspace:
         self.picking = Picking(self)
         self.review = Review(self)
         self.tracking = Tracking(self)
-        self.controls = Controls(Settings())
+        settings = Settings()
+        if settings.trouble:
+            compat.show_warning(settings.trouble)
+        self.controls = Controls(settings)
         self.main_pane = MainPane(self)
         self.pointing = Pointing(self.main_pane)
         self.hand = Hand(self.picking, self.controls, self.pointing, self.reporting)
