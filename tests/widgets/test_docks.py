@@ -3,8 +3,8 @@
 import gc
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QDockWidget, QMenu, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
 from napari_tomopick.geometry import orientations
 from napari_tomopick.layers.workspace import workspace_for
@@ -44,74 +44,6 @@ def test_docks_opened_from_the_menu_are_tabs(window, dock, qtbot):
     main = window.window._qt_window
     frames = [f for f in main.findChildren(QDockWidget) if any(f.isAncestorOf(d) for d in docks)]
     assert len(main.tabifiedDockWidgets(frames[0])) == 3
-
-
-def test_models_are_added_chosen_renamed_and_deleted(window, dock, press, qtbot):
-    workspace = workspace_for(window)
-    picking = dock("Picking")
-    picking.new_type.setCurrentText("general")
-    press(picking, "add-model")
-    assert [m.type for m in workspace.picking.models] == [ModelType.SURFACE, ModelType.GENERAL]
-    assert picking.table.current.uid == workspace.picking.active.uid == workspace.picking.models[1].uid
-    picking.table.selectRow(0)
-    assert workspace.picking.active.name == "membrane"
-    table = picking.table.model()
-    assert table.setData(table.index(0, 0), "outer membrane", Qt.ItemDataRole.EditRole)
-    assert workspace.picking.active.name == "outer membrane"
-    table.setData(table.index(1, 0), Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)
-    assert not workspace.picking.is_visible(workspace.picking.models[1].uid)
-    press(picking, "delete-model")
-    assert [m.name for m in workspace.picking.models] == ["general"]
-    press(picking, "undo")
-    assert [m.name for m in workspace.picking.models] == ["outer membrane", "general"]
-    assert picking.findChild(QWidget, "redo").full_text.startswith("Redo: delete model")
-
-
-def test_the_marker_is_told_in_words_and_put_by_a_click(window, dock, press, qtbot):
-    workspace = workspace_for(window)
-    picking = dock("Picking")
-    assert "Shift+C" in picking.marker.text()
-    press(picking, "put-marker")
-    canvas = window.window._qt_viewer.canvas.native
-    workspace.picking.set_mode("add")
-    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(canvas.width() // 2, canvas.height() // 2))
-    model = workspace.picking.active
-    assert np.allclose(model.marker, [39.5, 29.5, 19], atol=1)
-    assert len(model) == 0
-    qtbot.wait(60)
-    assert "normals point away" in picking.marker.text()
-    assert not picking.put_marker.isChecked()
-
-
-def test_box_group_and_mode_go_to_the_session_and_come_back(window, dock, press, qtbot):
-    workspace = workspace_for(window)
-    picking = dock("Picking")
-    picking.box.setValue(48)
-    picking.box.editingFinished.emit()
-    picking.group.setValue(3)
-    picking.group.editingFinished.emit()
-    assert (workspace.picking.active.box_size, workspace.picking.active.group) == (48, 3)
-    press(picking, "mode-add")
-    assert workspace.picking.mode == "add"
-    workspace.picking.view.points.mode = "select"
-    qtbot.wait(60)
-    assert picking.modes["select"].isChecked()
-
-
-def test_right_click_menu_names_the_point(window, dock, qtbot):
-    workspace = workspace_for(window)
-    picking = dock("Picking")
-    workspace.session.add_points(workspace.picking.active.uid, [[39.5, 29.5, 19]], [19])
-    canvas = window.window._qt_viewer.canvas.native
-    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
-    qtbot.mouseMove(canvas, middle)
-    qtbot.mouseClick(canvas, Qt.MouseButton.RightButton, pos=middle)
-    menu = picking.findChild(QMenu, "point-menu")
-    action = menu.actions()[0]
-    assert action.text() == "Delete point: 1"
-    action.trigger()
-    menu.close()
-    assert len(workspace.picking.active) == 0
 
 
 def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
@@ -170,9 +102,9 @@ def test_errors_become_notifications_with_their_own_words(window, dock, monkeypa
     picking = dock("Picking")
     workspace = workspace_for(window)
     workspace.picking.add_model(ModelType.SURFACE, "other")
-    table = picking.table.model()
     picking.refresh()
-    table.setData(table.index(1, 0), "membrane", Qt.ItemDataRole.EditRole)
+    items = picking.tree.items
+    items.setData(items.index_of(workspace.picking.active.uid), "membrane", Qt.ItemDataRole.EditRole)
     assert len(told) == 1
     assert "membrane" in told[0]
 

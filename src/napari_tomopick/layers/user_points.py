@@ -169,12 +169,13 @@ class UserPointsView:
             self._select(rows)
 
     def _select(self, rows: Iterable[Row]) -> None:
-        found = set()
+        wanted: dict[str, list[int]] = {}
         for uid, number in rows:
-            if uid in self._uids:
-                model = self._uids.index(uid)
-                at = np.flatnonzero(self._numbers[model] == number)
-                found.update((at + self._starts[model]).tolist())
+            wanted.setdefault(uid, []).append(number)
+        found = set()
+        for uid, numbers, start in zip(self._uids, self._numbers, self._starts[:-1], strict=True):
+            if uid in wanted:
+                found.update((np.flatnonzero(np.isin(numbers, wanted[uid])) + start).tolist())
         if set(self.points.selected_data) != found:
             self.points.selected_data = found
 
