@@ -7,6 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QWidget
 
 from napari_tomopick.geometry import orientations
+from napari_tomopick.geometry.planes import Plane
+from napari_tomopick.layers.pointing import Spot
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
@@ -79,12 +81,10 @@ def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
     qtbot.wait(60)
     assert not review.scene.isChecked()
     # what is picked is seen
-    window.dims.set_point(0, 19)
-    window.cursor.position = (19.0, 30.0, 40.0)
-    workspace.picking.add_at_cursor()
+    workspace.picking.add_at(Spot(np.array([40.0, 30, 19]), Plane.orthogonal("z", 19), 1.0))
     qtbot.wait(60)
     assert review.user_points.isChecked()
-    assert all(layer.visible for layer in workspace.picking.view.layers)
+    assert workspace.picking.view.points.visible
 
 
 def test_colour_by_a_score_that_is_not_there_is_told(window, dock, qtbot):
@@ -114,19 +114,17 @@ def test_what_went_wrong_is_said_in_full_until_the_next_thing_is_done(window, do
     workspace = workspace_for(window)
     said = picking.findChild(QWidget, "trouble")
     assert not said.isVisible()
-    window.cursor.position = (19.0, 30.0, 500.0)
-    window.dims.set_point(0, 19)
+    outside, inside = (Spot(np.array([x, 30.0, 19]), Plane.orthogonal("z", 19), 1.0) for x in (500, 50))
     with workspace.reporting():
-        workspace.picking.add_at_cursor()
+        workspace.picking.add_at(outside)
     qtbot.waitUntil(said.isVisible)
     assert "500" in said.text()
     assert "outside" in said.text()
     assert picking.trouble.width() <= picking.width()
     # all of it is seen
     assert picking.trouble.verticalScrollBar().maximum() == 0
-    window.cursor.position = (19.0, 30.0, 50.0)
     with workspace.reporting():
-        workspace.picking.add_at_cursor()
+        workspace.picking.add_at(inside)
     qtbot.waitUntil(lambda: not said.isVisible())
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from psygnal import Signal
 
 from napari_tomopick.errors import ModelError
-from napari_tomopick.geometry.coordinates import as_positions, xyz_to_zyx, zyx_to_xyz
+from napari_tomopick.geometry.coordinates import as_positions, xyz_to_zyx
 from napari_tomopick.geometry.planes import Plane
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.model_list import ModelList
@@ -205,13 +205,9 @@ class Picking(ModelList):
         self.put_marker_at(self._spot_under_mouse())
 
     def _spot_under_mouse(self) -> Spot:
-        pointing = getattr(self._workspace, "pointing", None)
-        if pointing is None:
-            if compat.is_3d(self._workspace.viewer):
-                raise ModelError(NO_SLICE)
-            return self._spot(zyx_to_xyz(compat.cursor_zyx(self._workspace.viewer)))
-        spot = pointing.spot
+        spot = self._workspace.pointing.spot
         if spot is None:
+            # what is missing most is said first
             self._ready_model()
             raise ModelError(NO_SLICE if compat.is_3d(self._workspace.viewer) else OUTSIDE)
         return spot
@@ -398,12 +394,6 @@ class Picking(ModelList):
         self.redraw()
 
     # menus
-
-    def offer_menu(self, event: Any) -> None:
-        """Ask for a menu about the point under the mouse, if there is one."""
-        index = compat.point_under(self.view.points, event)
-        if index is not None:
-            self.offer_menu_for(self.view.row(index))
 
     def offer_menu_for(self, row: Row) -> None:
         """Ask for a menu about a point."""
