@@ -77,7 +77,7 @@ def test_places_by_parts_of_the_length():
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_which_way_rings_run_does_not_hang_on_where_they_start(turn):
-    axis = np.array([0, 0, 1.0])
+    axis = (0.0, 0.0, 1.0)
     one, other = through(circle(30, 0)), through(circle(25, 4, n=13, start=2.0, turn=turn))
     assert same_way(one, other, axis) == (turn > 0)
 
@@ -144,7 +144,7 @@ def test_there_are_no_arrows_without_a_marker_a_curve_or_a_surface():
     assert len(outward_arrows(surface([ring[:1]], marker=marker))) == 0
     assert len(outward_arrows(Model("g", points=ring, marker=marker))) == 0
     assert len(outward_arrows(surface([ring], marker=ring[0]))) == 0
-    assert Sides.of([], np.array([0, 0, 1.0]), marker) is None
+    assert Sides.of([], (0.0, 0.0, 1.0), marker) is None
 
 
 def test_strokes_of_an_arrow_have_their_tips_together_in_the_plane_of_the_level():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.interpolate import CubicSpline
 from napari_tomopick.geometry.levels import is_closed
 
 Array = NDArray[np.float64]
+Direction = tuple[float, float, float]
 
 # how far straight pieces may lie from the curve, in voxels, and how many may lie between two clicks
 SAGITTA = 0.1
@@ -41,7 +42,7 @@ class LevelCurve:
     positions: Array
     closed: bool
 
-    @property
+    @cached_property
     def length(self) -> float:
         """In voxels."""
         return float(np.linalg.norm(np.diff(self.positions, axis=0), axis=1).sum())
@@ -106,30 +107,24 @@ def _pieces(spline: CubicSpline, at: Array, gaps: Array) -> NDArray[np.int64]:
     return np.clip(np.ceil(np.sqrt(gaps * turns / (8 * SAGITTA))), 1, MOST_PIECES).astype(np.int64)
 
 
-def same_way(one: LevelCurve, other: LevelCurve, axis: Array) -> bool:
+@lru_cache(maxsize=4096)
+def same_way(one: LevelCurve, other: LevelCurve, axis: Direction) -> bool:
     """Whether curves of two levels of one surface run the same way, wherever each of them starts.
 
     Parameters
     ----------
     one, other : LevelCurve
-    axis : array, shape (3,)
+    axis : tuple of 3 float
         Across the levels, of length 1: seen along it one curve lies over the other.
     """
-    return _same_way(one.positions.tobytes(), other.positions.tobytes(), other.closed, tuple(axis.tolist()))
-
-
-@lru_cache(maxsize=4096)
-def _same_way(one: bytes, other: bytes, other_closed: bool, axis: tuple[float, ...]) -> bool:
     parts = np.linspace(0, 1, _COMPARED)
-    (first, along), (second, along_second) = (
-        LevelCurve(np.frombuffer(content).reshape(-1, 3), False).at(parts) for content in (one, other)
-    )
+    (first, along), (second, along_second) = (curve.at(parts) for curve in (one, other))
     flat = np.eye(3) - np.outer(axis, axis)
     nearest = np.linalg.norm((first @ flat)[:, None] - (second @ flat)[None], axis=-1).argmin(axis=1)
     alike = (along * along_second[nearest]).sum(axis=1)
     # of two open curves the one may reach beyond the ends of the other
     within = (nearest > 0) & (nearest < _COMPARED - 1)
-    use = within if within.any() and not other_closed else np.ones(_COMPARED, bool)
+    use = within if within.any() and not other.closed else np.ones(_COMPARED, bool)
     return bool(alike[use].sum() >= 0)
 
 
@@ -142,16 +137,16 @@ class Sides:
     curves : tuple of LevelCurve
     signs : array of 1 and -1, shape (n,)
         Outside is ``sign * (tangent x axis)``.
-    axis : array, shape (3,)
+    axis : tuple of 3 float
         Across the levels, of length 1.
     """
 
     curves: tuple[LevelCurve, ...]
     signs: NDArray[np.int64]
-    axis: Array
+    axis: Direction
 
     @classmethod
-    def of(cls, curves: Sequence[LevelCurve], axis: Array, inside: Array) -> Sides | None:
+    def of(cls, curves: Sequence[LevelCurve], axis: Direction, inside: Array) -> Sides | None:
         """Turn all curves the same way, and tell the sides at the traced place nearest to a point inside.
 
         That is how the fitted surface tells them, without a fit.
@@ -160,7 +155,7 @@ class Sides:
         ----------
         curves : sequence of LevelCurve
             In the order in which they are stacked along the axis.
-        axis : array, shape (3,)
+        axis : tuple of 3 float
             Of length 1.
         inside : array, shape (3,)
             x, y, z in voxels.
@@ -174,7 +169,7 @@ class Sides:
             return None
         turns = [1 if same_way(*pair, axis) else -1 for pair in pairwise(curves)]
         signs = np.cumprod([1, *turns])
-        foot, normal = _nearest_place(curves, signs, axis, inside)
+        foot, normal = _nearest_place(curves, signs, np.array(axis), inside)
         away = foot - inside
         if np.linalg.norm(away) < 1e-6 or not np.linalg.norm(normal):
             return None
@@ -190,14 +185,20 @@ class Sides:
         length : float
             In voxels.
         """
-        found = []
-        for curve, sign in zip(self.curves, self.signs, strict=True):
-            count = max(2, round(curve.length / spacing))
-            starts, tangents = curve.at((np.arange(count) + 0.5) / count)
-            across = sign * np.cross(tangents, self.axis)
-            norms = np.linalg.norm(across, axis=1, keepdims=True)
-            found.append(np.stack([starts, length * across / np.maximum(norms, 1e-12)], axis=1))
-        return np.concatenate(found)
+        return np.concatenate(
+            [
+                _arrows_on(curve, int(sign), self.axis, max(2, round(curve.length / spacing)), length)
+                for curve, sign in zip(self.curves, self.signs, strict=True)
+            ]
+        )
+
+
+@lru_cache(maxsize=4096)
+def _arrows_on(curve: LevelCurve, sign: int, axis: Direction, count: int, length: float) -> Array:
+    starts, tangents = curve.at((np.arange(count) + 0.5) / count)
+    across = sign * np.cross(tangents, axis)
+    norms = np.linalg.norm(across, axis=1, keepdims=True)
+    return np.stack([starts, length * across / np.maximum(norms, 1e-12)], axis=1)
 
 
 def _nearest_place(

@@ -101,11 +101,12 @@ def outward_arrows(model: Model) -> Array:
     else:
         across = _across([curve.positions for curve in curves])
         curves.sort(key=lambda curve: float(curve.positions.mean(axis=0) @ across))
-    sides = Sides.of(curves, across, model.marker)
+    sides = Sides.of(curves, tuple(across.tolist()), model.marker)
     if sides is None:
         return none
     length = float(np.median([curve.length for curve in sides.curves]))
-    spacing = max(length / ARROWS_ON_CURVE, MIN_ARROW)
+    # whole voxels, so that a click more does not move all of them
+    spacing = max(round(length / ARROWS_ON_CURVE), MIN_ARROW)
     return sides.arrows(spacing, float(np.clip(0.6 * spacing, MIN_ARROW, MAX_ARROW)))
 
 
