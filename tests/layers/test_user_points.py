@@ -162,3 +162,13 @@ def test_hundreds_of_points_are_selected_at_once(shown, traced):
     picking.view.points.selected_data = {1}
     assert told
     assert picking.view.selected == [(traced, 1)]
+
+
+def test_curves_reach_where_napari_would_say_they_reach(shown, traced):
+    import napari.layers
+
+    ours = shown.picking.view.curves
+    theirs = napari.layers.Vectors(ours.data)
+    assert np.allclose(ours.extent.data, theirs.extent.data)
+    ours.data = np.empty((0, 2, 3))
+    assert np.isnan(ours.extent.data).all()

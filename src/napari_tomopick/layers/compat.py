@@ -71,6 +71,15 @@ class _Quick(napari.layers.Layer):
 class Vectors(_Quick, napari.layers.Vectors):
     """Vectors that are quick to change and to scroll through. napari goes by the name of this class."""
 
+    @property
+    def _extent_data(self) -> NDArray[np.float64]:
+        """What napari has every kind of layer say for itself; it asks several times for each edit."""
+        if not len(self.data):
+            return np.full((2, self.ndim), np.nan)
+        # NumPy is ten times quicker along rows that lie together
+        ends = np.concatenate([self.data[:, 0], self.data[:, 0] + self.length * self.data[:, 1]]).T.copy()
+        return np.stack([ends.min(axis=1), ends.max(axis=1)])
+
 
 class Points(_Quick, napari.layers.Points):
     """Points that are hit wherever they are seen, also where `visible_from_afar` draws them larger.
