@@ -12,6 +12,7 @@ from napari_tomopick.models.colours import MODEL_COLOURS, free_colour
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.protocols.import_points import import_points
+from napari_tomopick.protocols.jobs import import_picks_job
 
 
 def spot(x, y, z, axis="z"):
@@ -256,6 +257,16 @@ def test_models_of_a_file_come_with_their_levels_and_their_own_colours(shown, ri
         [10] * 4 + [14] * 4,
     )
     assert new.colour != shown.session.model(ring).colour
+
+
+def test_models_that_a_step_imports_are_told_apart_too(shown, ring, tmp_path):
+    path = tmp_path / "traced.json"
+    write_models(path, [shown.session.model(ring)])
+    job = import_picks_job(shown.session, [path, path])
+    job.record(shown.session, job.compute(None))
+    models = shown.picking.models
+    assert [m.name for m in models] == ["membrane", "membrane 2", "membrane 3"]
+    assert len({m.colour for m in models}) == 3
 
 
 def test_a_file_of_several_other_tomograms_is_refused(shown, tmp_path):

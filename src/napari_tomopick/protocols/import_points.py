@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +11,13 @@ import numpy as np
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io import models as model_files
 from napari_tomopick.io import particles as particle_files
-from napari_tomopick.models.colours import free_colour
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
-from napari_tomopick.project.names import free_name
 from napari_tomopick.protocols.describe import Progress
 from napari_tomopick.protocols.import_picks import import_picks
-from napari_tomopick.protocols.jobs import Job
+from napari_tomopick.protocols.jobs import Job, as_new_model
 
 MOST_GROUPS = 50
 
@@ -118,12 +115,9 @@ def import_points_job(session: Session, source: Path | str, shown: str | None = 
         lines = []
         with session.edit("Import points"):
             for model in found:
-                others = session.models(model.tomogram)
-                name = free_name(model.name, {other.name for other in others})
-                taken = [other.colour for other in others]
-                colour = free_colour(taken) if model.colour in taken else model.colour
-                session.add_model(dataclasses.replace(model, name=name, colour=colour, uid=""))
-                lines.append(f"{name}: {len(model)} point{'' if len(model) == 1 else 's'}")
+                new = as_new_model(session, model)
+                session.add_model(new)
+                lines.append(f"{new.name}: {len(new)} point{'' if len(new) == 1 else 's'}")
         several = Counter(model.tomogram for model in found)
         if len(several) > 1:
             lines.append(f"in {len(several)} tomograms")

@@ -18,6 +18,7 @@ import numpy as np
 
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import make_folder
+from napari_tomopick.models.colours import free_colour
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.step import Step
@@ -95,7 +96,7 @@ def import_picks_job(
         with session.edit(f"Import {_count(len(found), 'file')} of picks"):
             for picks in found:
                 for model in picks.models:
-                    uid = session.add_model(_with_free_name(session, model))
+                    uid = session.add_model(as_new_model(session, model))
                     lines.append(f"model {session.model(uid).name}: {_count(len(model), 'point')}")
                 if picks.particles is not None:
                     name = _free_set_name(session, picks.source.stem)
@@ -337,9 +338,16 @@ def _free_set_name(session: Session, wanted: str) -> str:
     return free_name(wanted, {entry.name for entry in session.particle_sets()})
 
 
-def _with_free_name(session: Session, model: Model) -> Model:
-    taken = {other.name for other in session.models(model.tomogram)}
-    return dataclasses.replace(model, name=free_name(model.name, taken), uid="")
+def as_new_model(session: Session, model: Model) -> Model:
+    """A model as it can be added to a session, under a name that is free and with a colour that is."""
+    others = session.models(model.tomogram)
+    taken = [other.colour for other in others]
+    return dataclasses.replace(
+        model,
+        name=free_name(model.name, {other.name for other in others}),
+        colour=free_colour(taken) if model.colour in taken else model.colour,
+        uid="",
+    )
 
 
 def _tomograms_of(session: Session, names: set[str]) -> list[Any]:

@@ -145,6 +145,7 @@ class ModelItems(QAbstractItemModel):
             return swatch(model.colour)
         if role == Role.ToolTipRole:
             return (
+                f"{model.name}\n"
                 "Tick: drawn. Click the square: colour. Double-click: rename. Drag: to another group.\n"
                 "The current one gets the points; a right click offers more."
             )
