@@ -111,6 +111,8 @@ def test_each_scheme_is_whole_and_means_something(scheme):
         ("napari", "Ctrl+wheel", "slices"),
         ("napari", "Wheel", "zoom"),
         ("napari", "Left drag", "drag"),
+        ("napari", "Alt+left drag", "rotate"),
+        ("EMAN2", "Alt+left drag", "rotate"),
     ],
 )
 def test_the_habits_of_each_program(controls, scheme, name, action):
@@ -142,6 +144,15 @@ def test_a_key_that_is_taken_is_refused_or_swapped(controls):
     assert (controls.action("C"), controls.action("E")) == ("eraser", "add_point")
     controls.reset("E")
     assert (controls.action("C"), controls.action("E")) == ("add_point", "eraser")
+    assert not controls.is_changed
+
+
+def test_a_gesture_that_was_merged_into_another_comes_back(controls):
+    controls.rebind("Delete", "Backspace")
+    assert controls.gestures("delete") == ("Backspace",)
+    assert [b.gesture for b in controls.bindings if b.changed] == ["Backspace"]
+    controls.reset("Backspace")
+    assert set(controls.gestures("delete")) == {"Delete", "Backspace"}
     assert not controls.is_changed
 
 
@@ -183,10 +194,10 @@ def test_any_changes_can_be_taken_back_one_by_one(tmp_path_factory, scheme, move
     assert kept == {b.gesture: b.action.name for b in controls.bindings}
     for _ in range(50):
         changed = [b.gesture for b in controls.bindings if b.changed]
+        assert bool(changed) == controls.is_changed
         if not changed:
             break
         controls.reset(changed[0])
-    controls.reset_all()
     assert {b.gesture: b.action.name for b in controls.bindings} == SCHEMES[scheme]
 
 

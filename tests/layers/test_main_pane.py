@@ -123,3 +123,15 @@ def test_another_tomogram_lets_the_layer_before_go(shown, a_tomogram):
     gc.collect()
     assert len(shown._keys._layers) <= before + 1
     assert isinstance(shown.image.layer, Image)
+
+
+@pytest.mark.parametrize(("scheme", "rotates"), [("napari", True), ("EMAN2", True), ("Dynamo", False)])
+def test_alt_and_a_drag_rotates_or_is_the_frame_of_napari(shown, click, scheme, rotates):
+    viewer = shown.viewer
+    shown.controls.set_scheme(scheme)
+    zoomed = []
+    viewer.canvas.overlays._zoom_box.events.zoom_area.connect(lambda: zoomed.append(True))
+    click((19, 10, 10), modifiers=("Alt",), to=(19, 40, 50))
+    assert compat.is_3d(viewer) is rotates
+    assert bool(zoomed) is not rotates
+    assert not viewer.canvas.overlays._zoom_box.visible

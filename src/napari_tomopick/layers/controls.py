@@ -31,7 +31,7 @@ class Binding:
     gesture : str
     action : Action
     changed : bool
-        Whether the user has made it so.
+        Whether the user has made it so, or has left only this of several that did the same.
     """
 
     gesture: str
@@ -108,8 +108,10 @@ class Controls:
         """All gestures in use, in the order of the actions; those that do the same follow each other."""
         order = list(ACTIONS)
         table = sorted(self._table.items(), key=lambda item: order.index(item[1]))
-        changes = self._changes[self.scheme]
-        found = [Binding(name, ACTIONS[action], name in changes) for name, action in table]
+        changes, default = self._changes[self.scheme], SCHEMES[self.scheme]
+        # what has a gesture less, and no other for it, has no new one to be taken back
+        fewer = {default[name] for name in changes if name in default} - set(changes.values())
+        found = [Binding(name, ACTIONS[action], name in changes or action in fewer) for name, action in table]
         return tuple(sorted(found, key=lambda binding: GROUPS.index(binding.action.group)))
 
     # changing

@@ -8,7 +8,7 @@ napari does by itself is left to napari wherever the control scheme means the sa
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,7 +182,12 @@ class NapariMouse:
         self._workspace, self._pane, self._viewer = workspace, pane, workspace.viewer
         self._hand, self._controls, self._picking = workspace.hand, workspace.controls, workspace.picking
         viewer = workspace.viewer
-        viewer.mouse_drag_callbacks.append(self._pressed)
+        # before all others, of which napari's frame for zooming (Alt+drag) gives way to a drag of the hand's
+        viewer.mouse_drag_callbacks[:] = [
+            self._pressed,
+            *(self._unless_taken(callback) for callback in viewer.mouse_drag_callbacks),
+        ]
+        self._taken = False
         viewer.mouse_move_callbacks.append(self._moved)
         # napari's own run all the same: they are called from ours, where nothing else is meant
         self._wheels, self._doubles = viewer.mouse_wheel_callbacks[:], viewer.mouse_double_click_callbacks[:]
@@ -210,11 +215,12 @@ class NapariMouse:
         # napari's layers add a point for any button and with any modifier; these callbacks run before theirs
         plain = button == "left" and not modifiers
         self._picking.press_is_plain = plain and not self._picking.marker_armed
-        pane.event = event
+        pane.event, self._taken = event, False
         camera, panned = self._viewer.scene.camera, self._viewer.scene.camera.mouse_pan
         if not button:
             return
         taken = hand.press(pane, at, button, modifiers, left_to_picture=self._left_to_napari())
+        self._taken = taken
         if taken:
             event.handled = True
             # moves reach this only now and then, and the camera always
@@ -229,6 +235,9 @@ class NapariMouse:
             pane.event = None
             if taken:
                 camera.mouse_pan = panned
+
+    def _unless_taken(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda viewer, event: None if self._taken else callback(viewer, event)
 
     def _moved(self, _viewer: Any, event: Any) -> None:
         self._picking.press_is_plain = True
