@@ -28,7 +28,8 @@ class Hand:
             time.sleep(0.05)
         state = state or {}
         report = state.get("widgets", {}).get("step-report", {}).get("text")
-        kept = {key: state.get(key) for key in ("slice", "models", "sets", "results")}
+        kept = {key: state.get(key) for key in ("slice", "sets", "results")}
+        kept["points"] = {name: len(model["points"]) for name, model in state.get("models", {}).items()}
         raise AssertionError(f"waited {timeout} s for {what}; the window says {report!r}, {kept}")
 
     def fresh(self):
@@ -48,9 +49,16 @@ class Hand:
         self.do("mousemove", "--sync", round(x), round(y))
 
     def click(self, name):
-        """Click the middle of a widget, or of a tab."""
-        seen = self.until(lambda s: name in s["tabs"] or name in s["widgets"], f"{name} to be in sight")
-        x, y, width, height = seen["tabs"].get(name) or seen["widgets"][name]["at"]
+        """Click the middle of a widget, or of a tab, once it stands still."""
+
+        def place(seen):
+            return seen["tabs"].get(name) or seen["widgets"].get(name, {}).get("at")
+
+        self.until(place, f"{name} to be in sight")
+        before = None
+        while before is None or before != place(self.fresh()):
+            before = place(self.state())
+        x, y, width, height = before
         self.point_at(x + width / 2, y + height / 2)
         self.do("click", 1)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import napari
 from napari.qt import get_qapp
 from qtpy.QtCore import QPoint, QTimer
-from qtpy.QtWidgets import QApplication, QTabBar
+from qtpy.QtWidgets import QApplication, QDockWidget, QTabBar, QWidget
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.window import open_window
@@ -34,7 +34,12 @@ def montage_state():
     montage, canvas = docks[0].montage, docks[0].canvas
     mosaic, corner = montage.mosaic, docks[0].canvas.mapToGlobal(QPoint(0, 0))
     places = {z: canvas.viewport.to_canvas(mosaic.place((0.0, 0.0, z), z)) for z in mosaic.shown}
+    frame = docks[0].parentWidget()
+    while not isinstance(frame, QDockWidget):
+        frame = frame.parentWidget()
+    closing = frame.titleBarWidget().findChild(QWidget, "QTitleBarCloseButton")
     return {
+        "close": rectangle(closing),
         "active": montage.active,
         "complete": montage.missing == 0,
         "pixels_per_voxel": float(canvas.viewport.scale),
