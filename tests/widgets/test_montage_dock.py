@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QEnterEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 import counting
@@ -438,3 +438,43 @@ def test_closing_cuts_every_link(window, qtbot):
         assert state.picture is None
         assert counting.listeners(workspace) == before
         workspace.display.set_inverted(not workspace.display.inverted)
+
+
+@pytest.fixture
+def enter(montage, monkeypatch, qtbot):
+    """``enter(where)``: the mouse comes from elsewhere to a pixel."""
+    montage.activateWindow()
+    qtbot.waitUntil(montage.isActiveWindow)
+
+    def enter(where):
+        monkeypatch.setattr(montage.canvas, "underMouse", lambda: True)
+        place = QPointF(where)
+        QApplication.sendEvent(montage.canvas, QEnterEvent(place, place, place))
+
+    return enter
+
+
+def test_number_that_was_entered_leaves_the_keyboard_to_the_slices(montage, at, enter, qtbot, workspace):
+    columns = montage.fields.fields["columns"]
+    columns.setFocus()
+    columns.selectAll()
+    qtbot.keyClicks(columns, "3")
+    qtbot.keyClick(columns, Qt.Key.Key_Return)
+    enter(at(30, 20, 2))
+    assert montage.canvas.hasFocus()
+
+
+def test_number_half_typed_keeps_the_keyboard_until_a_letter_is_typed(montage, at, enter, qtbot, workspace):
+    slab = montage.fields.thickness
+    slab.setFocus()
+    slab.selectAll()
+    qtbot.keyClicks(slab, "1")
+    enter(at(30, 20, 2))
+    qtbot.keyClicks(slab, "5")  # fifteen, wherever the mouse is
+    assert slab.hasFocus()
+    assert montage.montage.thickness == 1
+    qtbot.mouseMove(montage.canvas, at(30, 20, 2))
+    qtbot.keyClick(slab, Qt.Key.Key_C)
+    assert len(workspace.picking.active) == 1
+    assert montage.canvas.hasFocus()
+    assert montage.montage.thickness == 15

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainText
 
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.workspace import Workspace, workspace_for
+from napari_tomopick.widgets.eraser_ring import EraserRing
 
 TEXT_FIELDS = (QAbstractSpinBox, QLineEdit, QPlainTextEdit, QTextEdit)
 
@@ -28,12 +29,11 @@ class _SliceViewerKeys(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         workspace, kind = self._workspace(), event.type()
-        if kind == QEvent.Type.Enter and not isinstance(QApplication.focusWidget(), TEXT_FIELDS):
-            # someone who is typing keeps typing, wherever the mouse is pushed
-            assert isinstance(watched, QWidget)
-            watched.setFocus()
-        elif workspace is None:
+        if workspace is None:
             return False
+        if kind == QEvent.Type.Enter:
+            assert isinstance(watched, QWidget)
+            take_keyboard(watched)
         elif kind == QEvent.Type.Leave:
             workspace.pointing.leave(workspace.main_pane)
         elif kind == QEvent.Type.FocusOut:
@@ -58,9 +58,51 @@ def canvas_follows_mouse(window: QWidget) -> None:
     if canvas.findChild(_SliceViewerKeys) is None:
         workspace = workspace_for(viewer.viewer)
         canvas.installEventFilter(_SliceViewerKeys(canvas, workspace))
+        ring = EraserRing(canvas, workspace.main_pane, workspace.hand)
+        # napari zooms by itself
+        viewer.viewer.scene.camera.events.zoom.connect(ring.follow)
         here = weakref.ref(window)
         workspace.controls.actions["help"] = partial(_show, weakref.ref(workspace), here, "show_help")
         workspace.controls.actions["options"] = partial(_show, weakref.ref(workspace), here, "show_options")
+
+
+def take_keyboard(picture: QWidget) -> None:
+    """Give a picture that the mouse enters the keyboard, unless someone is typing.
+
+    Who is typing keeps typing, wherever the mouse is pushed; but no number has letters: with the first of
+    them, or a key that turns pages, the picture has the keyboard.
+    """
+    field = QApplication.focusWidget()
+    if not isinstance(field, TEXT_FIELDS) or (isinstance(field, QAbstractSpinBox) and not _half_typed(field)):
+        picture.setFocus()
+    elif isinstance(field, QAbstractSpinBox):
+        _NumberTyped(field, picture)
+
+
+def _half_typed(field: QAbstractSpinBox) -> bool:
+    line = field.lineEdit()
+    return line is not None and line.isModified()
+
+
+class _NumberTyped(QObject):
+    """Until a field of numbers loses the keyboard, it leaves other keys to the picture under the mouse."""
+
+    def __init__(self, field: QAbstractSpinBox, picture: QWidget) -> None:
+        super().__init__(field)
+        self._picture = weakref.ref(picture)
+        field.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        picture = self._picture()
+        if event.type() == QEvent.Type.FocusOut:
+            watched.removeEventFilter(self)
+            self.deleteLater()
+        elif isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            meant = event.text().isalpha() or event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+            if meant and picture is not None and picture.underMouse():
+                picture.setFocus()
+                return QApplication.sendEvent(picture, event)
+        return False
 
 
 def press(workspace: Workspace, event: QKeyEvent) -> bool:
@@ -98,4 +140,7 @@ class _WheelScrollsPast(QObject):
 def wheel_scrolls_past(field: QWidget) -> None:
     """Let the wheel change a field only once it was clicked, and not when it scrolls the page."""
     field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    if isinstance(field, QAbstractSpinBox):
+        # Enter ends the typing: see `take_keyboard`
+        field.editingFinished.connect(lambda: field.lineEdit().setModified(False))
     field.installEventFilter(_WheelScrollsPast(field))

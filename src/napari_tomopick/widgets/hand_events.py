@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QWheelEvent
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.layers.gesture_names import gesture
-from napari_tomopick.widgets.focus import TEXT_FIELDS
+from napari_tomopick.widgets.eraser_ring import EraserRing
+from napari_tomopick.widgets.focus import take_keyboard
 
 if TYPE_CHECKING:
     from napari_tomopick.layers.hand import Hand
@@ -65,6 +66,7 @@ class HandEvents(QObject):
         if widget.focusPolicy() == Qt.FocusPolicy.NoFocus:
             widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         widget.installEventFilter(self)
+        EraserRing(widget, pane, hand)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See Qt."""
@@ -79,9 +81,7 @@ class HandEvents(QObject):
         if isinstance(event, QEnterEvent):
             assert isinstance(watched, QWidget)
             self._pointing.move(pane, _at(event))
-            # someone who is typing keeps typing, wherever the mouse is pushed
-            if not isinstance(QApplication.focusWidget(), TEXT_FIELDS):
-                watched.setFocus()
+            take_keyboard(watched)
         elif event.type() in (QEvent.Type.Leave, QEvent.Type.Hide):
             self._pointing.leave(pane)
         elif event.type() == QEvent.Type.FocusOut:
@@ -110,7 +110,9 @@ class HandEvents(QObject):
             return False
         if kind == QEvent.Type.KeyRelease:
             return not event.isAutoRepeat() and self._hand.key_up(name)
-        taken = self._hand.key(self._pane, self._pointing.at, name, repeated=event.isAutoRepeat())
+        # the mouse may be over a picture in another window, which has no keyboard
+        at = self._pointing.at
+        taken = self._hand.key(self._pointing.pane, at, name, repeated=event.isAutoRepeat())
         if taken:
             event.accept()
         return taken

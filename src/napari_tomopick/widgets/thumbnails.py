@@ -22,7 +22,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from napari_tomopick.layers.gallery import Tile
-from napari_tomopick.widgets.focus import TEXT_FIELDS
+from napari_tomopick.widgets.focus import take_keyboard
 
 SMALLEST, LARGEST = 40, 320
 GAP = 5
@@ -218,8 +218,7 @@ class ThumbnailGrid(QWidget):
     def enterEvent(self, event: QEnterEvent) -> None:
         """Take the keys, unless someone is typing."""
         super().enterEvent(event)
-        if not isinstance(QApplication.focusWidget(), TEXT_FIELDS):
-            self.setFocus(Qt.FocusReason.MouseFocusReason)
+        take_keyboard(self)
 
     def leaveEvent(self, event: QEvent) -> None:
         """See Qt."""
