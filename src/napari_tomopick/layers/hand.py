@@ -95,6 +95,11 @@ class Hand:
             "mode_look": lambda: picking.set_mode("pan_zoom"),
         }
 
+    @property
+    def picking(self) -> Picking:
+        """What it works on."""
+        return self._picking
+
     # the mouse
 
     @property
@@ -202,6 +207,8 @@ class Hand:
         with self._reporting():
             if action == "zoom":
                 pane.zoom(ZOOM_PER_STEP**steps, at)
+                # a voxel is as large as another number of pixels
+                self.pointing.move(pane, at)
                 return True
             # one slice at a time, however many lines the system scrolls for a notch
             self._turned += max(-1.0, min(1.0, steps)) * (1 if action == "slices_up" else -1)
