@@ -172,3 +172,18 @@ def test_curves_reach_where_napari_would_say_they_reach(shown, traced):
     assert np.allclose(ours.extent.data, theirs.extent.data)
     ours.data = np.empty((0, 2, 3))
     assert np.isnan(ours.extent.data).all()
+
+
+def test_the_status_bar_may_ask_while_points_are_being_replaced(shown, traced):
+    """A thread of napari does, and finds new positions with the sizes of the old ones."""
+    layer, asked = shown.picking.view.points, []
+
+    def ask():
+        asked.append(layer.get_value((19.0, 50.0, 70.0), dims_displayed=[1, 2], world=True))
+
+    size = layer.size
+    layer._size = size[:-3]
+    ask()
+    layer._size = size
+    ask()
+    assert asked == [None, None]

@@ -234,7 +234,7 @@ def test_a_click_in_the_list_goes_there_and_delete_deletes(picking, workspace, t
     settle(picking, qtbot)
     rows = picking.points.model()
     assert [rows.index(3, c).data() for c in range(5)] == ["4", "12.0", "14.0", "33.0", "33"]
-    assert picking.points_fold.title.text() == "Points of membrane (4)"
+    assert picking.points_fold.full_title == picking.points_fold.title.text() == "Points of membrane (4)"
     click(qtbot, picking.points, rows.index(3, 1))
     assert window.dims.point[0] == 33
     assert verbs.view.selected == [(three[0], 3)]
@@ -361,9 +361,13 @@ def test_parts_stay_folded_as_they_were_left(picking, window, qtbot):
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_nothing_is_cut_off_at_the_sides(picking, window, three, theme, qtbot):
+def test_nothing_is_cut_off_at_the_sides(picking, workspace, window, three, theme, qtbot):
     window.theme = theme
+    workspace.picking.activate(three[0])
+    workspace.picking.rename(three[0], "the outer membrane of the second lysosome, first try of two")
+    settle(picking, qtbot)
     qtbot.wait(100)
+    assert "…" in picking.points_fold.title.text()
     for name in ("add-model", "import-points", "delete-model", "remove-marker", "mode-erase", "open-gallery"):
         button = picking.findChild(QWidget, name)
         if button.isVisible():

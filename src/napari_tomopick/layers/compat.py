@@ -43,6 +43,7 @@ class _Quick(napari.layers.Layer):
     """
 
     _held = False
+    _changing = False
 
     @contextmanager
     def sliced_once(self) -> Iterator[None]:
@@ -52,12 +53,13 @@ class _Quick(napari.layers.Layer):
             for name in ("border_width", "edge_color", "edge_width", "highlight"):
                 if name in self.events.emitters:
                     quiet.enter_context(self.events[name].blocker())
-            self._held = True
+            self._held = self._changing = True
             try:
                 yield
             finally:
                 self._held = False
         self.refresh()
+        self._changing = False
 
     def refresh(self, *args: Any, **parts: Any) -> None:
         """See napari."""
@@ -118,15 +120,20 @@ class Points(_Quick, napari.layers.Points):
         world: bool = False,
     ) -> Any:
         """The row of the point at a position, or None; see napari."""
+        # a thread of napari asks for its status bar, also while points are being replaced
+        if self._changing:
+            return None
         found = super().get_value(
             position, view_direction=view_direction, dims_displayed=dims_displayed, world=world
         )
-        if found is not None or not self.visible or not len(self.data) or len(dims_displayed or ()) != 2:
+        data, size = self.data, self.size
+        there = self.visible and len(data) == len(size) > 0
+        if found is not None or not there or len(dims_displayed or ()) != 2:
             return found
-        away = np.abs(self.data - (self.world_to_data(position) if world else np.asarray(position)))
+        away = np.abs(data - (self.world_to_data(position) if world else np.asarray(position)))
         in_plane = np.hypot(*away[:, dims_displayed].T)
         off_plane = np.delete(away, dims_displayed, axis=1)[:, 0]
-        in_plane[off_plane >= self.size / 2] = np.inf
+        in_plane[off_plane >= size / 2] = np.inf
         nearest = int(in_plane.argmin())
         return nearest if in_plane[nearest] / self.scale_factor <= GRAB_PIXELS else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSettings, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_tomopick.layers.settings import settings_path
@@ -34,7 +35,8 @@ class Fold(QWidget):
         self.title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.title.setAutoRaise(True)
         self.title.setCheckable(True)
-        self.title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # a long title must not widen the dock
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING // 2)
@@ -47,8 +49,20 @@ class Fold(QWidget):
         self.title.clicked.connect(self._remember)
 
     def set_title(self, title: str) -> None:
-        """Call it otherwise."""
-        self.title.setText(title)
+        """Call it otherwise; it ends in "…" where there is too little room."""
+        self.full_title = title
+        self.title.setToolTip(title)
+        self._elide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """See Qt."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room = self.width() - self.title.iconSize().width() - 4 * SPACING
+        text = self.title.fontMetrics().elidedText(self.full_title, Qt.TextElideMode.ElideMiddle, room)
+        self.title.setText(text)
 
     def _open(self, opened: bool) -> None:
         self.title.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)

@@ -30,7 +30,7 @@ from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.protocols.import_picks import SUFFIXES
 from napari_tomopick.widgets.controls_panel import SchemeSwitch
 from napari_tomopick.widgets.display_controls import DisplayControls
-from napari_tomopick.widgets.dock import Dock, row
+from napari_tomopick.widgets.dock import WIDTH, Dock, row
 from napari_tomopick.widgets.focus import wheel_scrolls_past
 from napari_tomopick.widgets.folds import Fold
 from napari_tomopick.widgets.history import HistoryButtons
@@ -109,6 +109,8 @@ class PickingDock(Dock):
     # napari hands over the viewer by the wording of this annotation
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "tomopick-picking")
+        # below that, fields would be cut off
+        self.setMinimumWidth(WIDTH)
         self.picking = self.workspace.picking
         self._make_models()
         self._make_marker()
