@@ -48,18 +48,18 @@ class _Quick(napari.layers.Layer):
     @contextmanager
     def sliced_once(self) -> Iterator[None]:
         """Within this the layer is changed, and what is drawn of it stays; positions come before looks."""
-        with ExitStack() as quiet:
-            # these would draw by a slicing that does not fit the new positions
-            for name in ("border_width", "edge_color", "edge_width", "highlight"):
-                if name in self.events.emitters:
-                    quiet.enter_context(self.events[name].blocker())
-            self._held = self._changing = True
-            try:
+        self._held = self._changing = True
+        try:
+            with ExitStack() as quiet:
+                # these would draw by a slicing that does not fit the new positions
+                for name in ("border_width", "edge_color", "edge_width", "highlight"):
+                    if name in self.events.emitters:
+                        quiet.enter_context(self.events[name].blocker())
                 yield
-            finally:
-                self._held = False
-        self.refresh()
-        self._changing = False
+            self._held = False
+            self.refresh()
+        finally:
+            self._held = self._changing = False
 
     def refresh(self, *args: Any, **parts: Any) -> None:
         """See napari."""
