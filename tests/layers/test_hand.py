@@ -92,6 +92,8 @@ class Points:
 class Picture:
     """Slice z = 5, at 4 pixels per voxel."""
 
+    drag_scrolls = True
+
     def __init__(self, points):
         self.points, self.done = points, []
         self.wide = 400
@@ -255,6 +257,23 @@ def test_a_drag_in_dynamo_goes_through_slices_upwards(controls, drag, picture):
     picture.done.clear()
     drag(EMPTY, (200.0, 206.0), (200.0, 213.0))
     assert picture.done == [("scroll", -1), ("scroll", -1)]
+
+
+def test_a_drag_in_dynamo_moves_what_is_side_by_side(controls, drag, picture):
+    controls.set_scheme("Dynamo")
+    picture.drag_scrolls = False
+    drag(EMPTY, (200.0, 170.0), (203.0, 164.0))
+    assert picture.done == [("pan", 0, -30), ("pan", 3, -6)]
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_where_dragging_moves_points_it_does_so_in_every_scheme(controls, drag, points, picture, scheme):
+    controls.set_scheme(scheme)
+    points.mode = "select"
+    drag(ON_POINT, FAR)
+    ((what, rows, _),) = points.done
+    assert (what, rows) == ("move", [("a", 1)])
+    assert picture.done == []
 
 
 @pytest.mark.parametrize("scheme", list(Scheme))

@@ -318,7 +318,8 @@ class Hand:
 
     def _stroke(self, press: _Press) -> Stroke:
         pane, at, drag = press.pane, press.at, press.drag
-        if drag == "move_point" or (drag == "drag" and self._picking.mode == "select"):
+        moves = drag in ("drag", "drag_slices") and self._picking.mode == "select"
+        if drag == "move_point" or moves:
             uid = pane.marker_at(at)
             row = pane.point_at(at)
             if row is None and uid is not None:
@@ -330,7 +331,7 @@ class Hand:
                 row = model.uid, len(model) - 1
             if row is not None:
                 return MovePoint(self._picking, row, self._position(row), pane, at)
-        if drag == "drag_slices":
+        if drag == "drag_slices" and pane.drag_scrolls:
             return Scroll(pane, at)
         return Rotate(pane, at) if drag == "rotate" else Pan(pane, at)
 

@@ -119,6 +119,8 @@ class LinkedPane:
         Tells which plane it shows.
     """
 
+    drag_scrolls = True
+
     def __init__(self, views: LinkedViews, canvas: Canvas, kind: Callable[[], Kind]) -> None:
         self._views, self._canvas, self._kind = views, canvas, kind
         self.shown: Section | None = None

@@ -42,6 +42,8 @@ class MainPane:
     workspace : Workspace
     """
 
+    drag_scrolls = True
+
     def __init__(self, workspace: Workspace) -> None:
         self._workspace, self._viewer = workspace, workspace.viewer
         # of the button that is down: in 3D, what is under the mouse depends on more than the pixel

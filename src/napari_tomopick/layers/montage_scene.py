@@ -230,6 +230,8 @@ class MontagePane:
     canvas : Canvas
     """
 
+    drag_scrolls = False
+
     def __init__(self, montage: Montage, canvas: Canvas) -> None:
         self.montage, self._canvas = montage, canvas
 

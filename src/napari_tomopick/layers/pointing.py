@@ -54,8 +54,11 @@ class Spot:
 class Pane(Protocol):
     """A picture of the tomogram that a hand can work on.
 
-    Places in it are in pixels from its top left corner.
+    Places in it are in pixels from its top left corner. ``drag_scrolls``: whether a drag may go through its
+    slices; where it shows many side by side, it moves them instead.
     """
+
+    drag_scrolls: bool
 
     def spot(self, at: Pixel) -> Spot | None:
         """What is shown at a pixel; None beside the tomogram, and in 3D."""

@@ -67,7 +67,7 @@ ACTIONS = {
         Action("slices_up", "slices: turned away from you, the next one", MOVING),
         Action("next_slice", "next slice", MOVING),
         Action("previous_slice", "previous slice", MOVING),
-        Action("drag_slices", "slices: upwards, the next ones", MOVING),
+        Action("drag_slices", "slices: upwards, the next ones; where dragging moves points, a point", MOVING),
         Action("zoom", "zoom", MOVING),
         Action("zoom_in", "zoom in on what is under the mouse", MOVING),
         Action("zoom_out", "zoom out", MOVING),
