@@ -13,6 +13,7 @@ from qtpy.QtGui import QEnterEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 import counting
+from napari_tomopick.errors import Cancelled
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.layers.workspace import workspace_for
@@ -478,3 +479,35 @@ def test_number_half_typed_keeps_the_keyboard_until_a_letter_is_typed(montage, a
     assert len(workspace.picking.active) == 1
     assert montage.canvas.hasFocus()
     assert montage.montage.thickness == 15
+
+
+def test_tracking_is_told_of_stopped_and_settled_in_the_montage(montage, workspace, qtbot):
+    session, model = workspace.open_session, workspace.picking.active
+    tracking, jobs = workspace.tracking, []
+    session.add_points(model.uid, [[20.0, 20, 5], [30, 25, 5], [40, 20, 5]], [5, 5, 5])
+    workspace.run = lambda *job: jobs.append(job)
+    montage.track_on.click()
+    qtbot.waitUntil(lambda: "Escape" in montage.track_on.text() and "Escape" in montage.hint.text())
+    assert not montage.track.isEnabled()
+    montage.track_on.click()
+    function, _, failed = jobs.pop()
+    with pytest.raises(Cancelled) as stopped:
+        function()
+    failed(stopped.value)
+    qtbot.waitUntil(montage.track.isEnabled)
+    assert "Escape" not in montage.track_on.text()
+    # a run that found something
+    session.add_points(model.uid, [[20.0, 20, 8], [30, 25, 8]], [8, 8], proposed=[True, True])
+    tracking.message = "1 slice tracked\nup: it fades"
+    tracking.changed.emit()
+    qtbot.waitUntil(montage.discard.isEnabled)
+    assert montage.hint.text() == "1 slice tracked. up: it fades"
+    montage.accept.click()
+    qtbot.waitUntil(lambda: not montage.accept.isEnabled())
+    assert not workspace.picking.active.proposed.any()
+    assert len(workspace.picking.active) == 5
+    assert "fades" not in montage.hint.text()
+    session.undo()
+    qtbot.waitUntil(montage.discard.isEnabled)
+    montage.discard.click()
+    assert len(workspace.picking.active) == 3

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QKeyEvent, QPainter, QPaintEvent, QShowEvent
 from qtpy.QtWidgets import QLabel
 from superqt import QElidingLabel
@@ -15,6 +15,7 @@ from superqt import QElidingLabel
 from napari_tomopick.layers.montage import Montage
 from napari_tomopick.layers.montage_scene import MontagePane, active_frame
 from napari_tomopick.layers.overlay import Overlay
+from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.hand_events import HandEvents, key_name
 from napari_tomopick.widgets.montage_bar import PageBar, SliceFields, bar, together, toggle
@@ -25,6 +26,9 @@ EMPTY = np.zeros((0, 0), np.uint8)
 HINT = "Click a slice: active (red). Double click: show it in the viewer. F1: all keys."
 ADD_HINT = "Click: add a point in that slice. Shift+C: side marker. F1: all keys."
 MIN_CANVAS = 100
+TRACK_ON, STOP = "Track on (Shift+O)", "Stop (Escape)"
+# lines of the hint for which there is always room, so that the slices stay where they are
+HINT_LINES = 2
 
 
 class MontageDock(Dock):
@@ -54,6 +58,8 @@ class MontageDock(Dock):
         self.hint = QLabel()
         self.hint.setObjectName("montage-hint")
         self.hint.setWordWrap(True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.hint.setMinimumHeight(HINT_LINES * self.hint.fontMetrics().lineSpacing())
         self._build()
         picking = self.workspace.picking
         self.refresh_on(
@@ -68,7 +74,7 @@ class MontageDock(Dock):
             (montage.active_changed, self._show_overlay),
         )
         self._following = False
-        self.destroyed.connect(_letting_go(weakref.ref(self)))
+        when_deleted(self, _letting_go(weakref.ref(self)))
         self.refresh()
 
     def _build(self) -> None:
@@ -93,13 +99,26 @@ class MontageDock(Dock):
             "Follow the membrane into the active slice, or from a traced one into the next",
         )
         self.track_on = self.button(
-            "Track on (Shift+O)",
+            TRACK_ON,
             "montage-track-on",
-            montage.track_on,
+            self._track_on,
             "Follow the membrane from slice to slice until it is lost",
         )
+        self.track_on.setMinimumWidth(self.track_on.sizeHint().width())
+        tracking = self.workspace.tracking
+        self.accept = self.button(
+            "Accept", "montage-accept", tracking.accept, "Keep what tracking placed, drawn hollow (A)"
+        )
+        self.discard = self.button(
+            "Discard", "montage-discard", tracking.discard, "Delete what tracking placed and nobody accepted"
+        )
         tools, layout = bar()
-        picking_in_it = (self.add, together(self.track, self.track_on), together(self.link, fit))
+        picking_in_it = (
+            self.add,
+            together(self.track, self.track_on),
+            together(self.accept, self.discard),
+            together(self.link, fit),
+        )
         for widget in (*self.fields.groups, *picking_in_it):
             layout.addWidget(widget)
         self.above.addWidget(tools)
@@ -145,10 +164,25 @@ class MontageDock(Dock):
         self.pages.refresh()
         self.add.setChecked(adding)
         self.link.setChecked(montage.linked)
-        for button in (self.track, self.track_on):
-            button.setEnabled(montage.active is not None and not self.workspace.tracking.running)
+        tracking = self.workspace.tracking
+        running = tracking.running
+        self.track.setEnabled(montage.active is not None and not running)
+        self.track_on.setEnabled(montage.active is not None)
+        self.track_on.setText(STOP if running else TRACK_ON)
+        for button in (self.accept, self.discard):
+            button.setEnabled(tracking.proposed > 0 and not running)
         self.active.setText(self._about_active())
-        self.hint.setText(ADD_HINT if adding else HINT)
+        if running:
+            self.hint.setText("Following the membrane … Escape stops it, and nothing is kept.")
+        elif tracking.proposed and tracking.message:
+            # how it went, until that is settled
+            self.hint.setText(". ".join(tracking.message.splitlines()))
+        else:
+            self.hint.setText(ADD_HINT if adding else HINT)
+
+    def _track_on(self) -> None:
+        if not self.workspace.tracking.stop():
+            self.montage.track_on()
 
     def _about_active(self) -> str:
         mosaic, number = self.montage.mosaic, self.montage.active

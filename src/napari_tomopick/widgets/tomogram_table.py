@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
+from qtpy.QtCore import Qt
 
 from napari_tomopick.layers.tomograms import STATUS_WORDS
 from napari_tomopick.models.tomogram import Tomogram
@@ -126,6 +127,8 @@ def tomogram_table(shown: Callable[[], str]) -> RowsTable:
     """A table of `TomogramSummary` that a click on a header sorts, and in which many can be selected."""
     table = RowsTable(tomogram_columns(shown), lambda s: s.tomogram.name, "tomogram-table")
     table.setSelectionMode(RowsTable.SelectionMode.ExtendedSelection)
+    # names of a session differ at their ends
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     table.setHorizontalScrollMode(RowsTable.ScrollMode.ScrollPerPixel)
     table.let_sort()
     return table

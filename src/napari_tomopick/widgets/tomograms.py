@@ -24,6 +24,7 @@ from superqt import QElidingLabel
 
 from napari_tomopick.layers.tomograms import STATUS_WORDS, Listing, Tomograms
 from napari_tomopick.project import SUFFIX, TomogramStatus, TomogramSummary
+from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.status_overview import StatusOverview
@@ -80,7 +81,7 @@ class TomogramsDock(Dock):
         self.table.customContextMenuRequested.connect(self._offer_menu)
         self._followed = ""
         self.workspace.tomograms.listing = _listing_of(self.table)
-        self.destroyed.connect(_forget_listing(self.workspace.tomograms, self.workspace.tomograms.listing))
+        when_deleted(self, _forget_listing(self.workspace.tomograms, self.workspace.tomograms.listing))
         self.details = Report("tomogram-details")
         self.status = QComboBox()
         self.status.setObjectName("tomogram-status")
@@ -186,8 +187,8 @@ class TomogramsDock(Dock):
             self.details.say(f"{len(chosen)} tomograms selected: {points} points, {particles} particles")
         elif chosen:
             name = escape(chosen[0].tomogram.name)
-            which = "" if self.table.selected else f"On the screen: <b>{name}</b><br>"
-            self.details.say(which + summary_html(chosen[0]))
+            which = "" if self.table.selected else "On the screen: "
+            self.details.say(f"{which}<b>{name}</b><br>{summary_html(chosen[0])}")
         elif self.workspace.session is None or self.table.rows:
             self.details.say("")
         else:
