@@ -22,6 +22,7 @@ from superqt.utils import create_worker
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.closing import close_with_window
+from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.focus import canvas_follows_mouse, press
 from napari_tomopick.widgets.texts import Report
 
@@ -96,7 +97,7 @@ class Dock(QWidget):
         self._later.setInterval(30)
         self._later.timeout.connect(self._refresh_if_seen)
         self._signals: list[SignalInstance] = []
-        self.destroyed.connect(_letting_go(weakref.ref(self), self._signals))
+        when_deleted(self, _letting_go(weakref.ref(self), self._signals))
         self.refresh_on(self.workspace.trouble_changed)
 
     def _refresh_if_seen(self) -> None:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QPushButton
 from napari_tomopick.errors import Cancelled, ProjectError, TomopickError
 from napari_tomopick.project import Session
 from napari_tomopick.protocols.jobs import Job
+from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.job_runner import JobRunner
@@ -36,7 +37,7 @@ class StepsDock(Dock):
         self.runner = JobRunner(self)
         self.runner.progressed.connect(self._show_progress)
         self.runner.ended.connect(self._on_ended)
-        self.destroyed.connect(self.runner.close)
+        when_deleted(self, self.runner.close)
         self._job: Job | None = None
         self._job_session: Session | None = None
         # the step that the report is about, whichever page is open

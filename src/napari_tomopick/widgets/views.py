@@ -26,6 +26,7 @@ from napari_tomopick.layers.linked_pane import LinkedPane
 from napari_tomopick.layers.oblique import Attitude
 from napari_tomopick.layers.overlay import Box
 from napari_tomopick.widgets.cross_hair import CrossHair
+from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.display_controls import DisplayControls
 from napari_tomopick.widgets.dock import SPACING, Dock, _frame, row
 from napari_tomopick.widgets.focus import wheel_scrolls_past
@@ -71,7 +72,7 @@ class ViewsDock(Dock):
             HandEvents(canvas, pane, self.workspace.hand)
         self._build()
         parts = views, self.panes, self._glass
-        self.destroyed.connect(lambda: _cut(*parts))
+        when_deleted(self, lambda: _cut(*parts))
         self.refresh()
 
     def _build(self) -> None:
@@ -245,7 +246,7 @@ class ViewsDock(Dock):
             self._glass.append(glass)
             # it goes with the window, and then must not be touched any more
             number, left = id(glass), self._glass
-            glass.destroyed.connect(lambda: _drop(left, number))
+            when_deleted(glass, lambda: _drop(left, number))
             glass.show()
 
     def _unlink(self) -> None:
