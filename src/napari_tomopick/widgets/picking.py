@@ -37,7 +37,7 @@ from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.model_tree import ModelTree
 from napari_tomopick.widgets.point_list import PointList
 from napari_tomopick.widgets.texts import note
-from napari_tomopick.widgets.tracking_controls import TrackingControls
+from napari_tomopick.widgets.tracking_controls import ProposedBar, TrackingControls
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -252,6 +252,7 @@ class PickingDock(Dock):
         self.tracking_fold = Fold("Track the membrane", "fold-tracking", TrackingControls(self))
         column.addWidget(self.tracking_fold)
         column.addWidget(Fold("Display", "fold-display", DisplayControls(self.workspace), opened=False))
+        self.below.addWidget(ProposedBar(self))
         self.below.addWidget(SchemeSwitch(self.workspace))
         self.below.addWidget(HistoryButtons(self))
 

@@ -18,7 +18,7 @@ POLL_MS = 80
 
 
 class TrackingControls(QWidget):
-    """Step, direction, the two ways to track, and what to do with what was placed.
+    """Step, direction, and the two ways to track.
 
     Parameters
     ----------
@@ -54,14 +54,6 @@ class TrackingControls(QWidget):
             "Until the membrane can be followed no further (Shift+O)",
         )
         self.stop = dock.button("Stop", "track-stop", self.tracking.stop, "Nothing is kept (Escape)")
-        self.accept = dock.button(
-            "Accept all", "accept-proposed", self.tracking.accept, "Keep what tracking placed (A)"
-        )
-        self.discard = dock.button(
-            "Discard all", "discard-proposed", self.tracking.discard, "Delete what tracking placed"
-        )
-        self.proposed = QLabel()
-        self.proposed.setObjectName("proposed")
         self.bar = QProgressBar()
         self.bar.setObjectName("tracking-progress")
         self.bar.setRange(0, 0)
@@ -73,8 +65,6 @@ class TrackingControls(QWidget):
         layout.addLayout(row(self.one, self.on, self.stop))
         layout.addWidget(self.bar)
         layout.addWidget(self.message)
-        layout.addWidget(self.proposed)
-        layout.addLayout(row(self.accept, self.discard))
         # the thread that tracks only notes how far it is
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MS)
@@ -86,7 +76,7 @@ class TrackingControls(QWidget):
     def refresh(self) -> None:
         """Show what can be done now."""
         tracking = self.tracking
-        running, proposed = tracking.running, tracking.proposed
+        running = tracking.running
         blocker = QSignalBlocker(self.step)
         self.step.setValue(tracking.step)
         blocker.unblock()
@@ -98,11 +88,6 @@ class TrackingControls(QWidget):
         self.bar.setVisible(running)
         self.message.setText(tracking.message)
         self.message.setVisible(bool(tracking.message) and not running)
-        for widget in (self.proposed, self.accept, self.discard):
-            widget.setVisible(proposed > 0)
-        count = f"{proposed} point{'s' if proposed != 1 else ''}"
-        self.proposed.setText(f"{count} placed by tracking, drawn hollow: look at them, drag what is off.")
-        self.proposed.setWordWrap(True)
         if running:
             self._poll.start()
         else:
@@ -111,3 +96,37 @@ class TrackingControls(QWidget):
 
     def _show_progress(self) -> None:
         self.bar.setFormat(self.tracking.progress)
+
+
+class ProposedBar(QWidget):
+    """How many points tracking placed in the active model, and what to do with them; hidden if none.
+
+    Parameters
+    ----------
+    dock : Dock
+        It stands in this dock, and is refreshed with it.
+    """
+
+    def __init__(self, dock: Dock) -> None:
+        super().__init__(dock)
+        self.tracking = dock.workspace.tracking
+        self.count = QLabel()
+        self.count.setObjectName("proposed")
+        self.count.setToolTip("Placed by tracking, and drawn hollow: look at them, drag what is off")
+        self.accept = dock.button(
+            "Accept all", "accept-proposed", self.tracking.accept, "Keep what tracking placed (A)"
+        )
+        self.discard = dock.button(
+            "Discard all", "discard-proposed", self.tracking.discard, "Delete what tracking placed"
+        )
+        layout = row(self.count, self.accept, self.discard, stretch=0)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(layout)
+        dock.refreshed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show how many there are now."""
+        proposed = self.tracking.proposed
+        self.count.setText(f"{proposed} hollow point{'s' if proposed != 1 else ''}")
+        self.setVisible(proposed > 0)
