@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import threading
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Points
 
 from napari_tomopick.layers import compat
 
@@ -135,3 +136,22 @@ def test_alt_and_a_drag_rotates_or_is_the_frame_of_napari(shown, click, scheme, 
     assert compat.is_3d(viewer) is rotates
     assert bool(zoomed) is not rotates
     assert not viewer.canvas.overlays._zoom_box.visible
+
+
+def test_the_status_bar_finds_nothing_in_points_that_are_replaced_under_it(shown, monkeypatch):
+    def torn(*_args, **_options):
+        raise ValueError("operands could not be broadcast together with shapes (22,2) (23,2)")
+
+    monkeypatch.setattr(Points, "get_value", torn)
+    layer, found = shown.picking.view.points, []
+
+    def ask():
+        return layer.get_value((19.0, 30.0, 30.0), dims_displayed=[1, 2], world=True)
+
+    # napari asks from a thread of its own
+    asking = threading.Thread(target=lambda: found.append(ask()))
+    asking.start()
+    asking.join()
+    assert found == [None]
+    with pytest.raises(ValueError, match="broadcast"):
+        ask()

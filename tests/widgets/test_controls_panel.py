@@ -223,6 +223,10 @@ def test_help_opens_and_closes_with_its_key(window, canvas, at, qtbot, key):
     assert len(panels()) == 1
     qtbot.keyClick(canvas, *key)
     qtbot.waitUntil(lambda: not panels())
+    # also where the panel has the keyboard, as it has once it was clicked
+    qtbot.keyClick(canvas, *key)
+    qtbot.keyClick(panels()[0], *key)
+    qtbot.waitUntil(lambda: not panels())
 
 
 def test_undo_also_from_a_dock_but_not_out_of_a_text_field(workspace, dock, qtbot):

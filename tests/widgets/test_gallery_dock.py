@@ -173,6 +173,13 @@ def test_what_a_click_would_delete_is_crossed_out(grid, qtbot):
     assert point(2, NONE) == [False] * 6
     assert point(2, SHIFT) == [False, False, True, False, False, False]
     assert point(3, SHIFT | CTRL) == [False, False, False, True, True, True]
+    assert point(2, NONE) == [False] * 6
+    # as soon as the key goes down, though the mouse rests
+    qtbot.keyPress(grid, Qt.Key.Key_Shift)
+    assert [crossed_out(grid, i) for i in range(6)] == [False, False, True, False, False, False]
+    qtbot.keyRelease(grid, Qt.Key.Key_Shift, SHIFT)
+    assert [crossed_out(grid, i) for i in range(6)] == [False] * 6
+    assert point(2, SHIFT) == [False, False, True, False, False, False]
     QApplication.sendEvent(grid, QEvent(QEvent.Type.Leave))
     assert [crossed_out(grid, i) for i in range(6)] == [False] * 6
 

@@ -6,11 +6,14 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
+from napari_tomopick.geometry.planes import Plane
 from napari_tomopick.layers.oblique import Attitude
 from napari_tomopick.layers.overlay import Circles, Frames, Lines, Overlay, Texts
+from napari_tomopick.layers.pointing import Spot
 from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.cross_hair import CrossHair
+from napari_tomopick.widgets.eraser_ring import EraserRing
 from napari_tomopick.widgets.slice_canvas import SliceCanvas
 from napari_tomopick.widgets.views import best_columns
 
@@ -421,14 +424,69 @@ def test_the_wheel_does_what_it_does_in_each_scheme(window, views, qtbot, scheme
     np.testing.assert_allclose(canvas.viewport.to_canvas((20, 10)), (place.x(), place.y()), atol=2)
 
 
-def test_a_drag_turns_the_oblique_plane(window, views, hand, qtbot):
-    workspace_for(window).controls.set_scheme(Scheme.DYNAMO)
+@pytest.mark.parametrize(
+    ("scheme", "modifier"),
+    [
+        (Scheme.NAPARI, Qt.KeyboardModifier.AltModifier),
+        (Scheme.DYNAMO, Qt.KeyboardModifier.ControlModifier),
+        (Scheme.EMAN2, Qt.KeyboardModifier.AltModifier),
+    ],
+)
+def test_a_drag_turns_the_oblique_plane(window, views, hand, qtbot, scheme, modifier):
+    workspace_for(window).controls.set_scheme(scheme)
     views.oblique.setChecked(True)
     qtbot.waitUntil(lambda: views.panes[2].shown is not None)
     # downwards by 50 pixels
     canvas = views.canvases[2]
     start = canvas.viewport.to_picture((50, 50))
     end = canvas.viewport.to_picture((50, 100))
-    hand(2, start, to=end, modifier=Qt.KeyboardModifier.ControlModifier)
+    hand(2, start, to=end, modifier=modifier)
     assert views.views.attitude.tilt_degrees == pytest.approx(20, abs=2)
     qtbot.waitUntil(lambda: abs(views.angles[0].value() - views.views.attitude.tilt_degrees) < 0.1)
+
+
+def test_the_reach_of_the_eraser_is_seen_about_the_mouse(window, views, qtbot):
+    picking, canvas = workspace_for(window).picking, views.canvases[0]
+    ring = canvas.findChild(EraserRing)
+    at = _pixel(canvas, (30, 20))
+    _move(canvas, at, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+    assert not ring.isVisible()
+    picking.set_eraser_radius(7)
+    picking.set_mode("erase")
+    assert ring.isVisible()
+    assert ring.geometry().center() == at
+    assert ring.radius == pytest.approx(7 * canvas.viewport.scale)
+    wheel = QWheelEvent(
+        QPointF(at),
+        canvas.mapToGlobal(QPointF(at)),
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    before = ring.radius
+    QApplication.sendEvent(canvas, wheel)
+    assert ring.radius == pytest.approx(1.2 * before)
+    # not where the mouse is not
+    assert not views.canvases[1].findChild(EraserRing).isVisible()
+    QApplication.sendEvent(canvas, QEvent(QEvent.Type.Leave))
+    assert not ring.isVisible()
+    picking.set_mode("pan_zoom")
+
+
+def test_undo_is_for_the_project_unless_a_number_is_half_typed(window, views, qtbot):
+    picking = workspace_for(window).picking
+    picking.add_at(Spot(np.array([40.0, 30, 19]), Plane.orthogonal("z", 19), 1.0))
+    views.oblique.setChecked(True)
+    views.refresh()
+    field = views.angles[0]
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "3")
+    qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(picking.active) == 1
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(picking.active) == 0

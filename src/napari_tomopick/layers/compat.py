@@ -6,6 +6,7 @@ So nothing is ever converted but the axis order, and no digit of a click is lost
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,21 @@ class Points(_Quick, napari.layers.Points):
         # a thread of napari asks for its status bar, also while points are being replaced
         if self._changing:
             return None
+        try:
+            return self._row_at(position, view_direction, dims_displayed, world)
+        except (IndexError, ValueError):
+            # they were replaced after it had begun
+            if threading.current_thread() is threading.main_thread():
+                raise
+            return None
+
+    def _row_at(
+        self,
+        position: ArrayLike,
+        view_direction: ArrayLike | None,
+        dims_displayed: list[int] | None,
+        world: bool,
+    ) -> Any:
         found = super().get_value(
             position, view_direction=view_direction, dims_displayed=dims_displayed, world=world
         )

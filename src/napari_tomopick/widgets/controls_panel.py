@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
+from napari.qt import QtViewer
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
@@ -38,6 +39,8 @@ from napari_tomopick.layers.schemes import (
     Scheme,
 )
 from napari_tomopick.layers.workspace import Workspace
+from napari_tomopick.widgets.deletion import when_deleted
+from napari_tomopick.widgets.focus import press
 from napari_tomopick.widgets.hand_events import BUTTONS, key_name, modifiers
 
 SPACING = 6
@@ -159,6 +162,13 @@ class ControlsPanel(QDialog):
         outer.addStretch(1)
         follow(self, self._controls.changed, self.refresh)
         self.refresh()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """See Qt: the key that has opened it closes it, wherever the keyboard is."""
+        if self._controls.action(key_name(event)) == "help":
+            self.close()
+        else:
+            super().keyPressEvent(event)
 
     def refresh(self) -> None:
         """Show what is bound now."""
@@ -343,12 +353,31 @@ def show_options(workspace: Workspace, window: QWidget) -> None:
     if found is not None and found.isVisible():
         found.close()
         return
-    options = QDialog(window)
-    options.setObjectName("display-options")
-    options.setWindowTitle("Display")
-    options.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    options = _Options(workspace, window)
     QVBoxLayout(options).addWidget(DisplayControls(workspace))
     options.show()
+    viewer = window.findChild(QtViewer)
+    if viewer is not None:
+        # not over what is being picked
+        canvas = viewer.canvas.native
+        corner = canvas.mapToGlobal(canvas.rect().topRight())
+        options.move(corner.x() - options.frameGeometry().width() - SPACING, corner.y() + SPACING)
+
+
+class _Options(QDialog):
+    """A window over the slices, in which the keys that no field has a use for are those of the slices."""
+
+    def __init__(self, workspace: Workspace, window: QWidget) -> None:
+        super().__init__(window)
+        self.setObjectName("display-options")
+        self.setWindowTitle("Display")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._workspace = workspace
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """See Qt."""
+        if not press(self._workspace, event):
+            super().keyPressEvent(event)
 
 
 def follow(widget: QWidget, signal: SignalInstance, slot: Callable[[], None]) -> None:
@@ -361,4 +390,4 @@ def follow(widget: QWidget, signal: SignalInstance, slot: Callable[[], None]) ->
         if method is not None:
             signal.disconnect(method, missing_ok=True)
 
-    widget.destroyed.connect(let_go)
+    when_deleted(widget, let_go)

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomopick.layers.display import CLIP_PERCENT, MAX_THICKNESS
 from napari_tomopick.layers.workspace import Workspace
+from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.dock import SPACING
 from napari_tomopick.widgets.focus import wheel_scrolls_past
 
@@ -110,7 +111,7 @@ class DisplayControls(QWidget):
         signals = (display.filtering_changed, display.grey_changed, workspace.tomogram_changed)
         for signal in signals:
             signal.connect(self.refresh)
-        self.destroyed.connect(_letting_go(weakref.ref(self), signals))
+        when_deleted(self, _letting_go(weakref.ref(self), signals))
         self.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -119,7 +120,7 @@ class DisplayControls(QWidget):
         for button in (self.fit, self.whole, self.invert):
             button.setFixedWidth(button.fontMetrics().horizontalAdvance(button.text()) + 2 * SPACING)
         # napari's style puts a button at either end of a field
-        for field, widest in ((self.thickness, "500"), (self.low_pass, "999 Å"), (self.clip, "9.9%")):
+        for field, widest in ((self.thickness, "500"), (self.low_pass, "999 Å"), (self.clip, "9.9 %")):
             metrics = field.fontMetrics()
             field.setMinimumWidth(metrics.horizontalAdvance(widest) + 4 * metrics.height())
 
@@ -149,6 +150,8 @@ class DisplayControls(QWidget):
         button = QPushButton(text)
         button.setObjectName(name)
         button.setToolTip(tip)
+        # in a window of their own, Enter in a field is not for a button
+        button.setAutoDefault(False)
         button.clicked.connect(lambda: self._do(action))
         return button
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from napari.qt import QtViewer
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
 
 from napari_tomopick.layers import compat
@@ -15,6 +15,7 @@ from napari_tomopick.layers.workspace import Workspace, workspace_for
 from napari_tomopick.widgets.eraser_ring import EraserRing
 
 TEXT_FIELDS = (QAbstractSpinBox, QLineEdit, QPlainTextEdit, QTextEdit)
+UNDOING = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
 
 class _SliceViewerKeys(QObject):
@@ -128,19 +129,27 @@ def _show(workspace: weakref.ref[Workspace], window: weakref.ref[QWidget], what:
         getattr(controls_panel, what)(here, parent)
 
 
-class _WheelScrollsPast(QObject):
+class _Passing(QObject):
+    """Hands on what a field would only swallow: see `wheel_scrolls_past`."""
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         assert isinstance(watched, QWidget)
-        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
+        past = event.type() == QEvent.Type.Wheel and not watched.hasFocus()
+        if isinstance(event, QKeyEvent) and isinstance(watched, QAbstractSpinBox):
+            undoing = any(event.matches(key) for key in UNDOING)
+            past = event.type() == QEvent.Type.KeyPress and undoing and not _half_typed(watched)
+        if past:
             event.ignore()
-            return True
-        return False
+        return past
 
 
 def wheel_scrolls_past(field: QWidget) -> None:
-    """Let the wheel change a field only once it was clicked, and not when it scrolls the page."""
+    """Let the wheel change a field only once it was clicked, and not when it scrolls the page.
+
+    Undo and redo are for the project, too, unless a number is half typed.
+    """
     field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     if isinstance(field, QAbstractSpinBox):
         # Enter ends the typing: see `take_keyboard`
         field.editingFinished.connect(lambda: field.lineEdit().setModified(False))
-    field.installEventFilter(_WheelScrollsPast(field))
+    field.installEventFilter(_Passing(field))

@@ -19,7 +19,7 @@ from qtpy.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from qtpy.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_tomopick.layers.gallery import Tile
 from napari_tomopick.widgets.focus import take_keyboard
@@ -259,12 +259,13 @@ class ThumbnailGrid(QWidget):
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.delete_pressed.emit()
         else:
-            self._point_at(self._under, QApplication.keyboardModifiers())
+            # of the event: Qt's own notion lags behind the key that is a modifier itself
+            self._point_at(self._under, event.modifiers())
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """See Qt."""
-        self._point_at(self._under, QApplication.keyboardModifiers())
+        self._point_at(self._under, event.modifiers())
         super().keyReleaseEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
