@@ -142,16 +142,17 @@ def test_the_status_bar_finds_nothing_in_points_that_are_replaced_under_it(shown
     def torn(*_args, **_options):
         raise ValueError("operands could not be broadcast together with shapes (22,2) (23,2)")
 
-    monkeypatch.setattr(Points, "get_value", torn)
     layer, found = shown.picking.view.points, []
 
     def ask():
         return layer.get_value((19.0, 30.0, 30.0), dims_displayed=[1, 2], world=True)
 
-    # napari asks from a thread of its own
-    asking = threading.Thread(target=lambda: found.append(ask()))
-    asking.start()
-    asking.join()
-    assert found == [None]
-    with pytest.raises(ValueError, match="broadcast"):
-        ask()
+    with monkeypatch.context() as patch:
+        patch.setattr(Points, "get_value", torn)
+        # napari asks from a thread of its own
+        asking = threading.Thread(target=lambda: found.append(ask()))
+        asking.start()
+        asking.join()
+        assert found == [None]
+        with pytest.raises(ValueError, match="broadcast"):
+            ask()
