@@ -1,11 +1,17 @@
 """In a real window: a click means the voxel under it, and the scene has its true hand."""
 
+import gc
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QColor, QImage, QPainter
 
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.overlay import Arrows, Circles, Lines, Overlay
+from napari_tomopick.layers.viewport import Viewport
 from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.widgets.overlay_painter import OverlayPainter
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
@@ -121,3 +127,24 @@ def test_an_empty_slice_shows_no_point(window, qtbot):
     window.dims.set_point(0, 30)
     qtbot.wait(50)
     assert window.screenshot(flash=False)[..., :3].max() == 0
+
+
+def test_what_is_drawn_is_no_work_for_the_garbage_collection():
+    rng = np.random.default_rng(0)
+    ends, centres = rng.uniform(0, 500, (3000, 2, 2)), rng.uniform(0, 500, (1000, 2))
+    overlay = Overlay(
+        lines=Lines(ends, (0, 1, 0, 1), 1.0),
+        arrows=Arrows(ends, (0, 1, 0, 1), 1.0),
+        circles=Circles(centres, np.full(1000, 4.0), (0, 1, 0, 1), 0.3, 1.0, 3.0),
+    )
+    image = QImage(500, 500, QImage.Format.Format_RGB32)
+    image.fill(0)
+    overlay_painter, qt_painter = OverlayPainter(), QPainter(image)
+    gc.collect()
+    before = len(gc.get_objects())
+    overlay_painter.paint(qt_painter, overlay, Viewport(500, 500, 250.0, 250.0, 1.0))
+    after = len(gc.get_objects())
+    qt_painter.end()
+    # the whole heap of a napari window is looked through after so many objects more
+    assert after - before < 500
+    assert image.pixelColor(int(centres[-1, 0]), int(499 - centres[-1, 1])) != QColor(0, 0, 0)

@@ -18,6 +18,7 @@ from napari_tomopick.layers import compat
 from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.user_points import ModelType
+from napari_tomopick.widgets.focus import canvas_follows_mouse
 from napari_tomopick.widgets.montage import MontageDock
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -421,6 +422,8 @@ def test_hidden_it_follows_nothing_and_shown_again_it_catches_up(montage, worksp
 
 def test_closing_cuts_every_link(window, qtbot):
     workspace = workspace_for(window)
+    # the slice viewer itself learns what a dock needs of it once, and keeps that
+    canvas_follows_mouse(window.window._qt_viewer.window())
     before = counting.listeners(workspace)
     for _ in range(2):
         frame, found = window.window.add_plugin_dock_widget("napari-tomopick", "Montage")

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Direction = Literal["up", "down", "both"]
 
 DEFAULT_STEP = 2
-NOT_A_SURFACE = "Only a surface can be tracked: make a surface model and trace the membrane in one slice."
+NOT_A_SURFACE = (
+    "Only a surface can be tracked: choose or make a surface model, and trace the membrane in one slice."
+)
 NOT_TRACED = "There is nothing to follow yet: trace the membrane in one slice first."
 END = "The tomogram ends here: there is no further slice to track into."
 BUSY = "Tracking is under way already: wait for it, or stop it with Escape."
@@ -200,8 +202,12 @@ class Tracking:
         if self.running:
             raise ModelError(BUSY)
         model = self._workspace.picking.active
-        if model is None or model.type is not ModelType.SURFACE:
+        if model is None:
             raise ModelError(NOT_A_SURFACE)
+        if model.type is not ModelType.SURFACE:
+            raise ModelError(
+                f"'{model.name}', which gets the points, is a {model.type.value} model. {NOT_A_SURFACE}"
+            )
         if not len(model):
             raise ModelError(NOT_TRACED)
         axis = model.level_axis()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtCore import QByteArray, QDataStream, QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from napari_tomopick.layers.overlay import Arrows, Box, Circles, Crosses, Frames, Lines, Overlay, Texts
 from napari_tomopick.layers.viewport import Viewport
@@ -25,6 +25,8 @@ OUTLINE = QColor(255, 255, 255)
 SHADE = QColor(0, 0, 0, 130)
 # what lies below a side marker is to be seen
 CROSS_OPACITY = 0.8
+# as Qt writes paths
+MOVE_TO, LINE_TO, WINDING = 0, 1, 1
 # widths that are told apart, so that marks that look nearly the same are drawn in one stroke
 _STEPS_PER_PIXEL = 8
 _MAX_WIDTH = 255 / _STEPS_PER_PIXEL
@@ -155,15 +157,32 @@ def _line_strokes(lines: Lines, pixels: NDArray[np.float64]) -> Iterator[Stroke]
     if not len(lines):
         return
     lines = _thinned(lines, float(pixels[0]))
-    ends = (lines.ends * pixels).reshape(-1, 4)
+    ends = lines.ends * pixels
     for rows, with_pen, _ in _alike(lines):
-        yield _lines_with(with_pen, [QLineF(*row) for row in ends[rows].tolist()])
+        yield _path_with(with_pen, None, _path(ends[rows]))
 
 
-def _lines_with(with_pen: QPen, lines: list[QLineF]) -> Stroke:
+def _path(places: NDArray[np.float64]) -> QPainterPath:
+    """Lines between places ``(n, k, 2)``: n of them, each through k places.
+
+    It is read from bytes, for a thousand Qt objects take long to make, and many times as long to be looked
+    through whenever Python collects what it no longer needs.
+    """
+    found = QPainterPath()
+    if len(places):
+        elements = np.empty(places.shape[:2], [("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
+        elements["kind"], elements["kind"][:, 0] = LINE_TO, MOVE_TO
+        elements["x"], elements["y"] = places[..., 0], places[..., 1]
+        number, tail = np.array([elements.size], ">i4"), np.array([0, WINDING], ">i4")
+        QDataStream(QByteArray(number.tobytes() + elements.tobytes() + tail.tobytes())) >> found
+    return found
+
+
+def _path_with(with_pen: QPen, inside: QColor | None, path: QPainterPath) -> Stroke:
     def draw(painter: QPainter) -> None:
         painter.setPen(with_pen)
-        painter.drawLines(lines)
+        painter.setBrush(Qt.BrushStyle.NoBrush if inside is None else inside)
+        painter.drawPath(path)
 
     return draw
 
@@ -179,11 +198,10 @@ def _arrow_strokes(arrows: Arrows, pixels: NDArray[np.float64]) -> Iterator[Stro
     across = np.stack([-along[:, 1], along[:, 0]], axis=1) * 0.5
     neck = ends[:, 1] - along
     corners = np.stack([ends[:, 1], neck + across, neck - across], axis=1)
-    shafts = np.concatenate([ends[:, 0], neck], axis=1)
+    shafts = np.stack([ends[:, 0], neck], axis=1)
     for rows, with_pen, _ in _alike(arrows):
-        yield _lines_with(with_pen, [QLineF(*row) for row in shafts[rows].tolist()])
-        heads = [QPolygonF([QPointF(*c) for c in triangle]) for triangle in corners[rows].tolist()]
-        yield _polygons_with(QPen(Qt.PenStyle.NoPen), with_pen.color(), heads)
+        yield _path_with(with_pen, None, _path(shafts[rows]))
+        yield _path_with(QPen(Qt.PenStyle.NoPen), with_pen.color(), _path(corners[rows]))
 
 
 def _polygons_with(with_pen: QPen, inside: QColor, polygons: list[QPolygonF]) -> Stroke:
@@ -206,15 +224,17 @@ def _circle_strokes(circles: Circles, scale: float, region: Box) -> Iterator[Str
     places = circles.centres * (scale, -scale)
     boxes = np.column_stack([places - pixels[:, None], 2 * pixels, 2 * pixels])
     for rows, with_pen, inside in _alike(circles, circles.fills):
-        yield _ellipses_with(with_pen, inside, [QRectF(*box) for box in boxes[rows].tolist()])
+        yield _ellipses_with(with_pen, inside, boxes[rows].T.tolist())
 
 
-def _ellipses_with(with_pen: QPen, inside: QColor, boxes: list[QRectF]) -> Stroke:
+def _ellipses_with(with_pen: QPen, inside: QColor, boxes: list[list[float]]) -> Stroke:
+    """Ellipses in boxes, given as left, top, width and height; one path of them all would be slow to fill."""
+
     def draw(painter: QPainter) -> None:
         painter.setPen(with_pen)
         painter.setBrush(inside if inside.alpha() else Qt.BrushStyle.NoBrush)
-        for box in boxes:
-            painter.drawEllipse(box)
+        for box in zip(*boxes, strict=True):
+            painter.drawEllipse(QRectF(*box))
 
     return draw
 
