@@ -15,6 +15,9 @@ from napari_tomopick.geometry.tracking_confidence import Confidence
 
 Array = NDArray[np.float64]
 
+HOLE = 2.5
+"""Where points are further apart, as a multiple of their usual spacing, more than one was left out."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -114,11 +117,23 @@ def tracked_level(
         rows = np.linspace(kept[0], kept[-1], max(3, round(SPACING * (kept[-1] - kept[0]) / spacing) + 1))
         rows = rows[np.abs(rows[:, None] - kept).min(axis=1) <= 0.5]
         rows = np.round(rows + first) % m
+        if closed:
+            rows = _after_hole(rows, m)
     if len(rows) < 3:
         return None
     points = planar_curves.carried(curve.points, rows, closed=closed)
     values = planar_curves.carried(judged.value, rows, closed=closed)
     return TrackedLevel(curve.k, view.in_space(points, curve.k), values, float(judged.value.mean()))
+
+
+def _after_hole(rows: Array, m: int) -> Array:
+    """Rows of a ring of m samples, beginning after the widest hole: what is left out is not drawn across.
+
+    A hole of one point is bridged by a curve well enough.
+    """
+    ways = np.mod(np.diff(np.append(rows, rows[:1])), m)
+    widest = int(ways.argmax())
+    return np.roll(rows, -widest - 1) if ways[widest] > HOLE * np.median(ways) else rows
 
 
 def _within(view: View, plane: Array) -> NDArray[np.bool_]:
