@@ -50,3 +50,9 @@ def test_no_curve_is_drawn_across_a_hole_with_parts_in_it_that_are_too_short_for
 
 def test_a_ring_that_lacks_one_point_is_a_ring_all_the_same():
     assert is_closed(level((38, 52)))
+
+
+def test_where_most_points_are_left_out_the_curve_is_open_too():
+    points = level((3, 18), (25, 58), (65, 78), (85, 98), (103, 117))
+    assert sides(points).max() < 2.5 * SPACING
+    assert np.linalg.norm(points[0] - points[-1]) > 2.5 * SPACING

@@ -16,7 +16,7 @@ from napari_tomopick.geometry.tracking_confidence import Confidence
 Array = NDArray[np.float64]
 
 HOLE = 2.5
-"""Where points are further apart, as a multiple of their usual spacing, more than one was left out."""
+"""Where points are further apart, as a multiple of what they should be, more than one was left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def tracked_level(
         rows = rows[np.abs(rows[:, None] - kept).min(axis=1) <= 0.5]
         rows = np.round(rows + first) % m
         if closed:
-            rows = _after_hole(rows, m)
+            rows = _after_hole(rows, m, spacing / SPACING)
     if len(rows) < 3:
         return None
     points = planar_curves.carried(curve.points, rows, closed=closed)
@@ -126,14 +126,16 @@ def tracked_level(
     return TrackedLevel(curve.k, view.in_space(points, curve.k), values, float(judged.value.mean()))
 
 
-def _after_hole(rows: Array, m: int) -> Array:
+def _after_hole(rows: Array, m: int, step: float) -> Array:
     """Rows of a ring of m samples, beginning after the widest hole: what is left out is not drawn across.
+
+    ``step`` is the way, in samples, from one row to the next where nothing is left out.
 
     A hole of one point is bridged by a curve well enough.
     """
     ways = np.mod(np.diff(np.append(rows, rows[:1])), m)
     widest = int(ways.argmax())
-    return np.roll(rows, -widest - 1) if ways[widest] > HOLE * np.median(ways) else rows
+    return np.roll(rows, -widest - 1) if ways[widest] > HOLE * step else rows
 
 
 def _within(view: View, plane: Array) -> NDArray[np.bool_]:
