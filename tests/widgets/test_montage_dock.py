@@ -504,7 +504,7 @@ def test_tracking_is_told_of_stopped_and_settled_in_the_montage(montage, workspa
     tracking.message = "1 slice tracked\nup: it fades"
     tracking.changed.emit()
     qtbot.waitUntil(montage.discard.isEnabled)
-    assert montage.hint.text() == "1 slice tracked. up: it fades"
+    assert montage.hint.text() == "1 slice tracked · up: it fades"
     montage.accept.click()
     qtbot.waitUntil(lambda: not montage.accept.isEnabled())
     assert not workspace.picking.active.proposed.any()

@@ -28,7 +28,7 @@ ADD_HINT = "Click: add a point in that slice. Shift+C: side marker. F1: all keys
 MIN_CANVAS = 100
 TRACK_ON, STOP = "Track on (Shift+O)", "Stop (Escape)"
 # lines of the hint for which there is always room, so that the slices stay where they are
-HINT_LINES = 2
+HINT_LINES = 3
 
 
 class MontageDock(Dock):
@@ -176,7 +176,7 @@ class MontageDock(Dock):
             self.hint.setText("Following the membrane … Escape stops it, and nothing is kept.")
         elif tracking.proposed and tracking.message:
             # how it went, until that is settled
-            self.hint.setText(". ".join(tracking.message.splitlines()))
+            self.hint.setText(" · ".join(tracking.message.splitlines()))
         else:
             self.hint.setText(ADD_HINT if adding else HINT)
 
