@@ -12,6 +12,7 @@ from benchmark_modules import BENCHMARKS, benchmark
 from napari_tomopick import cli
 from napari_tomopick.errors import Cancelled, ModelError, ParameterError
 from napari_tomopick.geometry import planar_curves
+from napari_tomopick.geometry.membrane_clicks import onto_membrane
 from napari_tomopick.geometry.membrane_profiles import FINENESS, SliceReader, correlations, strip
 from napari_tomopick.geometry.membrane_tracking import track_between, track_outward
 from napari_tomopick.geometry.minimal_paths import minimal_path
@@ -141,6 +142,38 @@ def test_only_the_slices_needed_are_read_and_only_when_asked_for(sample):
     assert min(first for first, _, _ in reads) >= 26
     assert max(last for _, last, _ in reads) <= 36
     assert max(width for _, _, width in reads) < 100
+
+
+@pytest.mark.parametrize("seed", [2, 3, 6])
+def test_clicks_off_to_either_side_do_not_take_halves_of_a_curve_to_its_fringes(sample, seed):
+    rng = np.random.default_rng(seed)
+    clicks = sample.membrane.points(np.linspace(8, 120, 12), np.asarray(32.0))
+    clicks[:, 0] += rng.normal(0, 1, 12) + np.where(np.arange(12) < 6, 1.0, -1.0)
+    curve = onto_membrane(View(sample.volume).reader, 32, clicks[:, :2], closed=False)
+    assert rms(sample.membrane.distance(np.insert(curve, 2, 32, axis=1))) < 0.7
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf])
+@pytest.mark.parametrize("where", [np.s_[36], np.s_[32], np.s_[:, 40:60, 60:80], np.s_[40, 20, 70]])
+def test_voxels_that_are_no_numbers_are_neither_dark_nor_bright(sample, nothing, where):
+    volume = sample.volume.astype(np.float32)
+    volume[where] = nothing
+    levels = list(
+        track_outward(View(volume, tilt_range_degrees=TILTS), {32: traced(sample, 32)}, range(34, 45, 2))
+    )
+    assert len(levels) >= 5
+    assert all(rms(sample.membrane.distance(level.points)) < 1 for level in levels)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_tomogram_may_have_few_slices(sample, count):
+    clicks = traced(sample, 32) - [0, 0, 32]
+    volume = sample.volume[32 : 32 + count]
+    run = track_outward(View(volume), {0: clicks}, range(1, 6))
+    levels = list(run)
+    assert [level.slice for level in levels] == list(range(1, count))
+    assert all(rms(sample.membrane.distance(level.points + np.array([0, 0, 32]))) < 1 for level in levels)
+    assert run.stopped == "the tomogram ends there"
 
 
 def test_how_far_a_direction_lies_in_the_wedge_agrees_with_what_was_measured():

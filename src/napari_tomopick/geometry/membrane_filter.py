@@ -16,15 +16,18 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from napari_tomopick.geometry import planar_curves
+from napari_tomopick.geometry.membrane_clicks import SCORE_BLUR, SPACING, STIFFNESS, STRIP_BLUR, onto_membrane
 from napari_tomopick.geometry.membrane_profiles import (
     FINENESS,
+    Looks,
     SliceReader,
     along,
     correlations,
+    half_width,
     shifted,
+    shifts,
     strip,
 )
 from napari_tomopick.geometry.minimal_paths import minimal_path
@@ -32,51 +35,17 @@ from napari_tomopick.geometry.missing_wedge import degrees_outside
 
 Array = NDArray[np.float64]
 
-SPACING = 2.0
-HALF_WIDTH = 10.0
-"""Of the profile, in voxels: a bilayer and its fringes at 10 Å per voxel."""
 SEARCH = 6.0
 """How far from the prediction the membrane is looked for, in voxels. Less than to a neighbouring membrane."""
 BESIDE = 4.0
 """A place at least so far from the path is beside the membrane."""
 TOLD_BY = 30
 """Traced slices no further apart tell the drift between them."""
-_STRIP_BLUR, _SCORE_BLUR = 1.5, 2.0  # in samples along the curve
-_STIFFNESS = 300.0  # of the offsets against bending: features shorter than some 10 voxels are smoothed
 _DRIFT_STIFFNESS = 2000.0
 _PRIOR = 0.01  # weight per sample of the prediction, per inverse variance: its errors go together
 _VARIANCE_PER_SLICE, _DRIFT_VARIANCE_PER_SLICE = 0.1, 0.002
 _AVERAGED = 14.0  # samples over which a smoothing spline of this stiffness averages
 _GAIN = 0.7  # share of an offset that is laid to a drift not known before
-
-
-@dataclass(frozen=True, eq=False)
-class Looks:
-    """What the membrane looks like along its normal.
-
-    Parameters
-    ----------
-    here : array, shape (m, p)
-        At each sample, of late.
-    lately : array, shape (p,)
-        All along the curve, of late.
-    traced : array, shape (p,)
-        All along the curve where the user traced it.
-    """
-
-    here: Array
-    lately: Array
-    traced: Array
-
-    def profiles(self, half: int) -> Array:
-        """What to look for at each sample, ``(m, 2 half + 1)``: the three, each counted by its contrast."""
-        middle = len(self.traced) // 2
-        part = slice(middle - half, middle + half + 1)
-        return (
-            0.5 * _unit(self.here[:, part])
-            + 0.25 * _unit(self.lately[part])
-            + 0.25 * _unit(self.traced[part])
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,11 +193,11 @@ class MembraneFilter:
             If fewer than three clicks differ.
         """
         closed = self.closed
-        points = self.refined(k, clicks)
+        points = onto_membrane(self.reader, k, clicks, closed=closed)
         across = planar_curves.normals(points, closed=closed)
-        half = round(self._half_width(points) / FINENESS)
+        half = round(half_width(points, closed=self.closed) / FINENESS)
         values, _ = strip(self.reader, k, points, across, half * FINENESS)
-        cut = along(values, _STRIP_BLUR, closed=closed)
+        cut = along(values, STRIP_BLUR, closed=closed)
         looks = Looks(along(cut, 6, closed=closed), cut.mean(axis=0), cut.mean(axis=0))
         m = len(points)
         # before the slope is known, it may be anything up to 45 degrees
@@ -249,37 +218,14 @@ class MembraneFilter:
                 w = np.where(np.isfinite(offset), 2.0 / (1 + abs(other - k) / 5), 0.0)
                 slope, weight = slope + w * np.nan_to_num(offset) / (other - k), weight + w
         slope /= np.maximum(weight, 1e-9)
-        drift = _smooth(slope, weight, np.full(m, 0.05), _DRIFT_STIFFNESS, closed=closed)
+        drift = planar_curves.smoothed(slope, weight, np.full(m, 0.05), _DRIFT_STIFFNESS, closed=closed)
         variance = np.column_stack([unknown[:, :2], 1 / (1 + _AVERAGED * along(weight, 5, closed=closed))])
         curve = replace(curve, drift=drift, variance=variance)
         glances = [self._glance(curve, k + dt) for dt in self._steps_from(k, 3)]
-        self.good = float(np.median(np.concatenate([g.correlation for g in glances])))
-        self.none = float(np.mean(np.concatenate([g.beside for g in glances])))
+        if glances:
+            self.good = float(np.median(np.concatenate([g.correlation for g in glances])))
+            self.none = float(np.mean(np.concatenate([g.beside for g in glances])))
         return curve
-
-    def refined(self, k: int, clicks: Array) -> Array:
-        """A dense curve on the membrane through what was clicked, ``(m, 2)``."""
-        closed = self.closed
-        points = planar_curves.through_clicks(clicks, SPACING, closed=closed)
-        half = round(self._half_width(points) / FINENESS)
-        for _ in range(4):
-            across = planar_curves.normals(points, closed=closed)
-            values, _ = strip(self.reader, k, points, across, half * FINENESS + 3.0)
-            values = along(values, _STRIP_BLUR, closed=closed)
-            cut = shifted(values, np.zeros(len(points)), 2 * half + 1)
-            # one look for all of it: one that changes along the curve would learn the clicks' errors
-            looks = Looks(along(cut, 12, closed=closed), cut.mean(axis=0), cut.mean(axis=0))
-            scores = along(correlations(values, looks.profiles(half)), _SCORE_BLUR, closed=closed)
-            offsets = _shifts(scores)
-            found = offsets[minimal_path(-scores + 0.01 * offsets**2, 0.05, 2, closed=closed)]
-            m = len(points)
-            found = _smooth(
-                found - found.mean(), np.full(m, 0.5), np.full(m, 0.05), _STIFFNESS, closed=closed
-            )
-            # where its middle lies only the user can say: on the average the clicks are right
-            points = points + (found - found.mean())[:, None] * across
-            points, _ = planar_curves.resampled(points, SPACING, closed=closed)
-        return points
 
     def evident(self, curve: Curve, slack: float) -> float:
         """Share of a traced curve that the tilt series shows even if its drift is wrong by the slack."""
@@ -296,9 +242,9 @@ class MembraneFilter:
         predicted = glance.curve
         weights = glance.weights(self.good, self.none)
         prior = _PRIOR / predicted.variance[:, 0]
-        offset = _smooth(glance.offsets, weights, prior, _STIFFNESS, closed=closed)
+        offset = planar_curves.smoothed(glance.offsets, weights, prior, STIFFNESS, closed=closed)
         m = len(predicted)
-        drift = _smooth(
+        drift = planar_curves.smoothed(
             predicted.drift + _GAIN * offset / dt,
             weights + 0.002,
             np.full(m, 1e-6),
@@ -338,18 +284,18 @@ class MembraneFilter:
         predicted = predicted.carried(rows, closed=closed)
         points = predicted.points
         across = planar_curves.normals(points, closed=closed)
-        half = min(round(self._half_width(points) / FINENESS), len(curve.looks.traced) // 2)
+        half = min(round(half_width(points, closed=self.closed) / FINENESS), len(curve.looks.traced) // 2)
         values, inside = strip(self.reader, k, points, across, SEARCH + BESIDE + half * FINENESS)
-        values = along(values, _STRIP_BLUR, closed=closed)
+        values = along(values, STRIP_BLUR, closed=closed)
         scores = correlations(values, predicted.looks.profiles(half))
-        scores = along(scores, _SCORE_BLUR, closed=closed)
-        every = _shifts(scores)
+        scores = along(scores, SCORE_BLUR, closed=closed)
+        every = shifts(scores)
         near = np.abs(every) <= SEARCH
-        shifts = every[near]
+        searched = every[near]
         # a weak pull towards the prediction
-        costs = -scores[:, near] + 0.004 * shifts**2
+        costs = -scores[:, near] + 0.004 * searched**2
         path = minimal_path(costs, 0.05, 2, closed=closed)
-        offsets = shifts[path] + FINENESS * _vertex(costs, path)
+        offsets = searched[path] + FINENESS * _vertex(costs, path)
         correlation = scores[:, near][np.arange(len(path)), path]
         away = np.abs(every - offsets[:, None]) > BESIDE
         beside = np.where(away, scores, -1.0).max(axis=1)
@@ -373,14 +319,10 @@ class MembraneFilter:
         t = np.clip(-outside / 12.0, 0.0, 1.0)
         return np.asarray(t * t * (3 - 2 * t))
 
-    def _half_width(self, points: Array) -> float:
-        if not self.closed:
-            return HALF_WIDTH
-        # the normals of a ring meet in its middle
-        return float(np.clip(0.7 * planar_curves.inner_radius(points), 4.0, HALF_WIDTH))
-
     def _steps_from(self, k: int, step: int) -> list[int]:
-        return [dt for dt in (-step, step) if 0 <= k + dt < self.reader.count]
+        """The step down and up, as far as the slices go: shorter if there is no other way."""
+        steps = [dt for dt in (-step, step) if 0 <= k + dt < self.reader.count]
+        return steps or [end - k for end in (0, self.reader.count - 1) if end != k]
 
 
 def _later(variance: Array, dt: int) -> Array:
@@ -402,16 +344,6 @@ def _observed(variance: Array, information: Array) -> Array:
     return np.column_stack([place * (1 - share * place), both * (1 - share * place), drift - share * both**2])
 
 
-def _unit(profiles: Array) -> Array:
-    centred = profiles - profiles.mean(axis=-1, keepdims=True)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-12))
-
-
-def _shifts(scores: Array) -> Array:
-    n = scores.shape[1]
-    return FINENESS * (np.arange(n) - n // 2)
-
-
 def _vertex(costs: Array, path: NDArray[np.int64]) -> Array:
     """Place of the lowest point of a parabola through three neighbouring costs, from -0.5 to 0.5 columns."""
     row = np.arange(len(path))
@@ -420,20 +352,3 @@ def _vertex(costs: Array, path: NDArray[np.int64]) -> Array:
     bend = before - 2 * here + after
     vertex = np.clip(0.5 * (before - after) / np.where(bend > 1e-9, bend, np.inf), -0.5, 0.5)
     return np.where(inner == path, vertex, 0.0)
-
-
-def _smooth(values: Array, weights: Array, prior: Array, stiffness: float, *, closed: bool) -> Array:
-    """Values smoothed by a penalty on second differences and a pull to zero, each with its weight."""
-    m = len(values)
-    pad = min(m, 40) if closed else 0
-    rows = np.arange(-pad, m + pad) % m
-    values, weights, prior = values[rows], weights[rows], prior[rows]
-    band = np.empty((3, len(rows)))
-    band[0] = stiffness
-    band[1] = -4 * stiffness
-    band[1, [1, -1]] = -2 * stiffness
-    band[2] = 6 * stiffness
-    band[2, [1, -2]] = 5 * stiffness
-    band[2, [0, -1]] = stiffness
-    band[2] += weights + prior + 1e-9
-    return np.asarray(solveh_banded(band, weights * values)[pad : pad + m])

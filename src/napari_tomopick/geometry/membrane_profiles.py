@@ -10,10 +10,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
+from napari_tomopick.geometry import planar_curves
+
 Array = NDArray[np.float64]
 
 FINENESS = 0.5
 """Distance in voxels of the samples along a normal."""
+HALF_WIDTH = 10.0
+"""Of the profile, in voxels: a bilayer and its fringes at 10 Å per voxel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,8 @@ class SliceReader:
     def read(self, k: int, lower: Array, upper: Array) -> tuple[NDArray[np.float32], Array]:
         """The average about slice k within a box, and the (u, v) of its first voxel.
 
+        A voxel that is no number, or infinite, counts as the mean of its section: neither dark nor bright.
+
         Parameters
         ----------
         k : int
@@ -65,14 +71,21 @@ class SliceReader:
         spans.insert(self.axis, slice(max(0, k - half), min(self.count, k + half + 1)))
         block = np.moveaxis(np.asarray(self.data[tuple(spans[::-1])]), 2 - self.axis, 0)
         # one slice after the other is several times as quick as a mean along that axis
-        image = block[0].astype(np.float32)
+        image = _numbers(block[0]).astype(np.float32)
         for section in block[1:]:
-            image += section
+            image += _numbers(section)
         image /= len(block)
         if f > 1:
             v, u = image.shape
             image = image.reshape(v // f, f, u // f, f).mean(axis=(1, 3))
         return image, first.astype(np.float64)
+
+
+def _numbers(section: NDArray[Any]) -> NDArray[Any]:
+    known = np.isfinite(section)
+    if known.all():
+        return section
+    return np.where(known, section, section[known].mean() if known.any() else 0).astype(np.float32)
 
 
 def strip(
@@ -149,3 +162,50 @@ def shifted(values: Array, offsets: Array, width: int) -> Array:
     t = np.clip(columns - low, 0.0, 1.0)
     row = np.arange(m)[:, None]
     return np.asarray((1 - t) * values[row, low] + t * values[row, low + 1])
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """What the membrane looks like along its normal.
+
+    Parameters
+    ----------
+    here : array, shape (m, p)
+        At each sample, of late.
+    lately : array, shape (p,)
+        All along the curve, of late.
+    traced : array, shape (p,)
+        All along the curve where the user traced it.
+    """
+
+    here: Array
+    lately: Array
+    traced: Array
+
+    def profiles(self, half: int) -> Array:
+        """What to look for at each sample, ``(m, 2 half + 1)``: the three, each counted by its contrast."""
+        middle = len(self.traced) // 2
+        part = slice(middle - half, middle + half + 1)
+        return (
+            0.5 * unit(self.here[:, part]) + 0.25 * unit(self.lately[part]) + 0.25 * unit(self.traced[part])
+        )
+
+
+def half_width(points: Array, *, closed: bool) -> float:
+    """How far a profile reaches to either side, in voxels."""
+    if not closed:
+        return HALF_WIDTH
+    # the normals of a ring meet in its middle
+    return float(np.clip(0.7 * planar_curves.inner_radius(points), 4.0, HALF_WIDTH))
+
+
+def unit(profiles: Array) -> Array:
+    """Profiles without their mean, of length 1."""
+    centred = profiles - profiles.mean(axis=-1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-12))
+
+
+def shifts(scores: Array) -> Array:
+    """Offset in voxels of each column of `correlations`."""
+    n = scores.shape[1]
+    return FINENESS * (np.arange(n) - n // 2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+from scipy.linalg import solveh_banded
 
 Array = NDArray[np.float64]
 
@@ -135,3 +136,20 @@ def offsets_between(curve: Array, across: Array, other: Array, *, closed: bool) 
 def nearest_rows(points: Array, curve: Array) -> NDArray[np.int64]:
     """Row of the nearest position of a curve, for each of the points: ``(n,)``."""
     return np.asarray(((points[:, None] - curve[None]) ** 2).sum(axis=-1).argmin(axis=1))
+
+
+def smoothed(values: Array, weights: Array, prior: Array, stiffness: float, *, closed: bool) -> Array:
+    """Values smoothed by a penalty on second differences and a pull to zero, each with its weight."""
+    m = len(values)
+    pad = min(m, 40) if closed else 0
+    rows = np.arange(-pad, m + pad) % m
+    values, weights, prior = values[rows], weights[rows], prior[rows]
+    band = np.empty((3, len(rows)))
+    band[0] = stiffness
+    band[1] = -4 * stiffness
+    band[1, [1, -1]] = -2 * stiffness
+    band[2] = 6 * stiffness
+    band[2, [1, -2]] = 5 * stiffness
+    band[2, [0, -1]] = stiffness
+    band[2] += weights + prior + 1e-9
+    return np.asarray(solveh_banded(band, weights * values)[pad : pad + m])
