@@ -156,3 +156,14 @@ def test_the_status_bar_finds_nothing_in_points_that_are_replaced_under_it(shown
         assert found == [None]
         with pytest.raises(ValueError, match="broadcast"):
             ask()
+
+
+def test_the_caption_is_read_in_any_theme(shown):
+    viewer = shown.viewer
+    viewer.theme = "light"
+    compat.set_caption(viewer, "crowns", "#ffd166")
+    caption = viewer.canvas.overlays.text
+    assert caption.box
+    ground = np.asarray(caption.box_color, float).ravel()
+    assert ground[:3].max() < 0.1
+    assert ground[3] > 0.5

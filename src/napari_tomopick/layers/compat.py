@@ -33,6 +33,8 @@ CAMERA_ORIENTATION = ("towards", "up", "right")
 # how near to the middle of a small point a click means it
 GRAB_PIXELS = 7.0
 
+CAPTION_GROUND = (0.0, 0.0, 0.0, 0.6)
+
 # for each plane, the axes shown as (sliced, vertical, horizontal)
 PLANE_ORDERS = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (2, 0, 1)}
 
@@ -240,6 +242,8 @@ def set_caption(viewer: ViewerModel, text: str, colour: str) -> None:
     overlay = viewer.canvas.overlays.text
     if text:
         overlay.text, overlay.color, overlay.position, overlay.font_size = text, colour, "top_left", 11
+        # the colours of models are for dark slices, and napari's ground is light in its light theme
+        overlay.box_color = CAPTION_GROUND
     overlay.visible = bool(text)
 
 
