@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/napari-tomopick demo
 
 test: $(VENV)/.installed-tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
