@@ -392,7 +392,6 @@ def _described(models: Sequence[Model], numbers: Sequence[NDArray[np.int64]]) ->
     return pd.DataFrame(
         {
             "model": np.repeat(np.array([m.name for m in models], dtype=object), lengths),
-            "uid": np.repeat(np.array([m.uid for m in models], dtype=object), lengths),
             "level": np.concatenate([np.empty(0, np.int64), *(m.levels for m in models)]),
             "number": np.concatenate([np.empty(0, np.int64), *numbers]) + 1,
         }
