@@ -8,6 +8,7 @@ With QT_SCALE_FACTOR=2, on a screen of 2560x1600, they are what a user of a fine
 import argparse
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 TEMPORARY = Path(tempfile.mkdtemp())
@@ -19,6 +20,7 @@ import numpy as np  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 from qtpy.QtWidgets import QApplication, QDockWidget  # noqa: E402
 
+from napari_tomopick.layers.schemes import Scheme  # noqa: E402
 from napari_tomopick.layers.workspace import workspace_for  # noqa: E402
 from napari_tomopick.protocols.demo import run_demo  # noqa: E402
 from napari_tomopick.widgets.window import add_docks  # noqa: E402
@@ -127,8 +129,11 @@ def tracking(stage: Stage) -> None:
 def views(stage: Stage) -> None:
     """The linked planes, and an oblique one."""
     dock = stage.dock("Views")
+    membrane = next(m for m in stage.session.models() if m.name == "outer membrane")
+    dock.views.look_at(membrane.points[len(membrane) // 2])
     stage.take("views", 1500)
     dock.oblique.click()
+    dock.views.set_attitude(replace(dock.views.attitude, tilt_degrees=40.0, rotation_degrees=90.0))
     stage.take("views-oblique", 1500)
     stage.close("Views")
 
@@ -147,6 +152,17 @@ def montage(stage: Stage) -> None:
     dock = stage.dock("Montage")
     stage.take_window("montage", dock, 3000)
     stage.close("Montage")
+
+
+def controls(stage: Stage) -> None:
+    """All keys and gestures, in Dynamo's scheme."""
+    stage.workspace.controls.set_scheme(Scheme.DYNAMO)
+    stage.workspace.hand.do("help")
+    stage.settle()
+    [panel] = [w for w in QApplication.topLevelWidgets() if w.objectName() == "controls-panel"]
+    panel.grab().save(str(stage.folder / "controls.png"))
+    panel.close()
+    stage.workspace.controls.set_scheme(Scheme.NAPARI)
 
 
 def steps(stage: Stage) -> None:
@@ -169,7 +185,7 @@ def review(stage: Stage) -> None:
     stage.show_particles(False)
 
 
-SCENES = (tomograms, picking, tracking, views, gallery, montage, steps, review)
+SCENES = (tomograms, picking, tracking, views, gallery, montage, controls, steps, review)
 
 
 def main() -> None:
