@@ -159,6 +159,15 @@ def test_points_outside_the_tomogram_are_named():
     assert crop_points(sheet(), shape=(71, 71, 71)).messages == ()
 
 
+def test_points_that_tracking_placed_count_and_it_is_said():
+    tracked = sheet(proposed=np.arange(64) >= 52)
+    found = crop_points(tracked)
+    assert "12 of 64 points were placed by tracking and not accepted yet" in found.messages
+    accepted = crop_points(sheet())
+    assert not any("tracking" in message for message in accepted.messages)
+    np.testing.assert_array_equal(found.particles.positions, accepted.particles.positions)
+
+
 @pytest.mark.parametrize("name", ["mesh_parameter", "cropping", "dz", "ring_separation"])
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_lengths_must_be_positive(name, value):

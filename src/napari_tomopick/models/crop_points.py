@@ -161,6 +161,9 @@ def crop_points(
         positions, rotations = _dipoles(model)
     else:
         positions, rotations = _filament(model, dz, dphi_degrees, radius, ring_separation, subunits_per_ring)
+    if model.proposed.any():
+        waiting, every = int(model.proposed.sum()), len(model)
+        messages += (f"{waiting} of {every} points were placed by tracking and not accepted yet",)
     if shape is not None:
         outside = int((~inside_volume(positions, shape)).sum()) if len(positions) else 0
         if outside:
