@@ -12,12 +12,13 @@ from benchmark_modules import BENCHMARKS, benchmark
 from napari_tomopick import cli
 from napari_tomopick.errors import Cancelled, ModelError, ParameterError
 from napari_tomopick.geometry import planar_curves
-from napari_tomopick.geometry.membrane_clicks import onto_membrane
+from napari_tomopick.geometry.membrane_clicks import onto_membrane, single_pass
 from napari_tomopick.geometry.membrane_profiles import FINENESS, SliceReader, correlations, strip
 from napari_tomopick.geometry.membrane_tracking import track_between, track_outward
 from napari_tomopick.geometry.minimal_paths import minimal_path
 from napari_tomopick.geometry.missing_wedge import degrees_outside, measured
 from napari_tomopick.geometry.tracked_levels import View
+from napari_tomopick.geometry.tracking_confidence import Confidence, verdict
 from napari_tomopick.io.models import read_models, write_models
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
@@ -151,6 +152,28 @@ def test_clicks_off_to_either_side_do_not_take_halves_of_a_curve_to_its_fringes(
     clicks[:, 0] += rng.normal(0, 1, 12) + np.where(np.arange(12) < 6, 1.0, -1.0)
     curve = onto_membrane(View(sample.volume).reader, 32, clicks[:, :2], closed=False)
     assert rms(sample.membrane.distance(np.insert(curve, 2, 32, axis=1))) < 0.7
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_is_traced_again_is_known(closed):
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 1, 12, endpoint=not closed)
+    if closed:
+        curve = 50 * np.column_stack([np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)])
+    else:
+        curve = np.column_stack([12 * np.sin(4 * t), 200 * t])
+    first, again, aside = (curve + rng.normal(0, 0.7, curve.shape) for _ in range(3))
+    assert single_pass(first) == 12
+    assert single_pass(np.vstack([first, again])) == 12
+    assert 12 <= single_pass(np.vstack([first, again[::-1]])) <= 13
+    assert single_pass(np.vstack([first, first[:1]])) == 12
+    # clicks one voxel apart
+    dense = planar_curves.through_clicks(first, 1.0, closed=closed)
+    assert single_pass(dense[:-10]) == len(dense) - 10
+    if not closed:
+        assert single_pass(np.vstack([first, aside + np.array([15, 0])])) == 12
+        # a fold is no leap
+        assert single_pass(np.vstack([first, aside[::-1] + np.array([15, 0])])) == 24
 
 
 @pytest.mark.parametrize("nothing", [np.nan, np.inf])
@@ -332,6 +355,31 @@ def test_it_does_not_go_over_to_another_membrane(tracking, name):
     assert measures.within > 0.99
 
 
+def test_clicks_too_far_apart_are_told():
+    def place(y):
+        return 48 + 8 * np.sin(2 * np.pi * y / 60)
+
+    _, y, x = np.meshgrid(np.arange(24.0), np.arange(128.0), np.arange(96.0), indexing="ij")
+    noise = np.random.default_rng(0).normal(0, 0.5, x.shape)
+    view = View((noise - bilayer(x - place(y), 10.0)).astype(np.float32), tilt_range_degrees=TILTS)
+    for n in (3, 14):
+        at = np.linspace(8, 120, n)
+        run = track_outward(view, {8: np.column_stack([place(at), at, np.full(n, 8.0)])}, [10, 12])
+        assert len(list(run)) == (0 if n == 3 else 2)
+        assert ("the points are 56 voxels apart" in run.stopped) == (n == 3)
+
+
+@pytest.mark.parametrize(
+    ("visible", "reason"), [(0.2, "the membrane leans into"), (0.8, "fades or leans"), (1.0, "ends or fades")]
+)
+def test_the_wedge_is_named_as_far_as_it_may_be_the_cause(visible, reason):
+    m = 60
+    judged = Confidence(
+        np.zeros(m), np.zeros(m), np.ones(m), np.ones(m), np.full(m, visible), np.zeros(m), np.ones(m, bool)
+    )
+    assert reason in verdict(judged, 2.0 * m)
+
+
 def test_noise_is_not_followed():
     noise = np.random.default_rng(0).normal(size=(40, 96, 96)).astype(np.float32)
     clicks = np.column_stack([np.linspace(10, 86, 12), np.full(12, 48.0), np.full(12, 20.0)])
@@ -453,6 +501,19 @@ def test_what_is_not_known_or_not_used_is_said(tomogram, model):
     assert [level.slice for level in result.levels] == [26, 22]
 
 
+def test_a_slice_traced_twice_is_followed_once(tomogram, model, sample):
+    once = model.with_points(model.points[:12], model.levels[:12])
+    points = np.vstack([once.points, traced(sample, 24, seed=1)])
+    twice = track(tomogram, model.with_points(points, np.full(24, 24)), slices=4)
+    for level, expected in zip(twice.levels, track(tomogram, once, slices=4).levels, strict=True):
+        np.testing.assert_array_equal(level.points, expected.points)
+    assert "not used in slices 24" in " ".join(twice.lines())
+    # contours of some other program
+    other = track(tomogram, model.with_points(points[:23], np.repeat([100, 101], [12, 11])), slices=4)
+    assert "several curves, of which the one with most points was used: 24" in " ".join(other.lines())
+    assert rms(sample.membrane.distance(other.points)) < 1
+
+
 @pytest.mark.parametrize(
     ("changes", "options", "error", "text"),
     [
@@ -570,6 +631,9 @@ def test_the_command_writes_all_models_with_the_tracked_points(tomogram, model, 
     )
     run(*words[:3], "loose", "-o", "x.json", fails="of type general")
     run(*words[:4], fails="-o FILE.json")
+    # before the work that the file is for
+    assert "tracked" not in run(*words[:4], "-o", "x.csv", fails="models are written as .json .mod")
+    assert "tracked" not in run(*words[:4], "-o", "nowhere/x.json", fails="no folder nowhere")
     write_models("two.json", [model, replace(model, name="inner")])
     run("synthetic.mrc", "two.json", "-o", "x.json", fails="--model NAME")
     write_models("big.json", [replace(model, points=model.points + np.array([100, 0, 0]))])

@@ -13,6 +13,7 @@ from napari_tomopick import __version__
 from napari_tomopick.cli import inputs
 from napari_tomopick.cli.generate import with_options
 from napari_tomopick.errors import ParameterError, TomopickError
+from napari_tomopick.io.models import check_output
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
@@ -278,6 +279,7 @@ def track(
     inputs.refuse(FILES, **{"in": in_tomogram})
     if models is None or output is None:
         raise ParameterError("tracking in files needs TOMOGRAM, MODELS and -o FILE.json (or .mod)")
+    check_output(output)
     target = inputs.tomogram_file(source, voxel_size, tilt_range)
     every = inputs.models_from(models, target)
     chosen = _one_surface(every, model, models)

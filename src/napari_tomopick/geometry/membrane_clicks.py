@@ -30,6 +30,7 @@ STIFFNESS = 300.0
 """Of offsets against bending: features shorter than some 10 voxels are smoothed."""
 _REACH = 3.0  # voxels from the curve in which the membrane is looked for, again and again
 _ROUNDS = 4
+_AGAIN, _APART = 4.0, 16.0  # a click so near, in voxels, to what was traced so far before goes over it
 _PER_MISS = 0.08  # likeness, a correlation, that a squared voxel between curve and clicks is worth
 
 
@@ -66,6 +67,57 @@ def onto_membrane(reader: SliceReader, k: int, clicks: Array, *, closed: bool) -
         curves.append(curve)
         merits.append(likeness - _PER_MISS * float((_missed(clicks, curve, closed) ** 2).mean()))
     return curves[int(np.argmax(merits))]
+
+
+def single_pass(clicks: Array) -> int:
+    """How many of the first clicks go along a membrane once.
+
+    A slice may have been traced twice, there and back or round and round, or hold two membranes of one
+    model, one after the other.
+
+    Parameters
+    ----------
+    clicks : array, shape (n, 2)
+        u, v in the order in which they were clicked.
+
+    Returns
+    -------
+    int
+        The number of clicks before they go over what was traced already, or leap back to begin anew; n if
+        they do neither. A last click on the first one, which closes a ring, counts as going over it.
+    """
+    sides = np.diff(clicks, axis=0)
+    lengths = np.linalg.norm(sides, axis=1)
+    ahead = sides / np.maximum(lengths, 1e-9)[:, None]
+    turn = (ahead[1:] * ahead[:-1]).sum(axis=1)  # at click i + 1
+    end = len(clicks)
+    leaps = (lengths[1:-1] > 3 * np.median(lengths)) & (np.maximum(turn[:-1], turn[1:]) < -0.5)
+    if leaps.any():
+        end = int(leaps.argmax()) + 2
+    again = _on_what_was_traced(clicks[:end])
+    if again.any():
+        start = int(again.argmax())
+        if again[start:].mean() >= 0.5:
+            end = start
+            for click in (start - 1, start - 2):
+                if click >= 2 and turn[click - 1] < -0.5:
+                    end = click + 1
+    return end
+
+
+def _on_what_was_traced(clicks: Array) -> NDArray[np.bool_]:
+    """Whether each click lies on the line through those well before it."""
+    way = planar_curves.lengths_along(clicks, closed=False)
+    start, side = clicks[:-1], np.diff(clicks, axis=0)
+    length2 = np.maximum((side**2).sum(axis=1), 1e-12)
+    on = np.zeros(len(clicks), bool)
+    for i, click in enumerate(clicks):
+        before = way[1:] < way[i] - _APART
+        if before.any():
+            t = ((click - start[before]) * side[before]).sum(axis=1) / length2[before]
+            gap = start[before] + np.clip(t, 0, 1)[:, None] * side[before] - click
+            on[i] = bool((gap**2).sum(axis=1).min() < _AGAIN**2)
+    return on
 
 
 def _past(clicks: Array, through: Array, closed: bool) -> Array:

@@ -33,6 +33,8 @@ _DIM = 8  # slices over which a membrane may not show, and be found again
 _BRACKETED = 0.6  # trust in a membrane between two traced slices where it does not show
 # A slope that was only seen may be wrong by this where the membrane faces nearly along the tilt axis.
 _SLACK, _LEAST_EVIDENT = 0.35, 0.3
+# clicks no further apart, in voxels, say where the membrane runs between them; further apart they do not
+_CLOSE, _FAR = 30.0, 50.0
 _POLE = 6.0  # radius at which a ring is taken to close
 
 
@@ -137,7 +139,16 @@ def _learned(
     return membrane, membrane.learn(start, traced[start], others)
 
 
-def _does_not_stand_out(k: int) -> str:
+def _too_faint(view: View, k: int, margin: float, spacing: float) -> str | None:
+    """Why the membrane cannot be followed from a traced slice; None: it can."""
+    # few clicks leave more room for fringes and neighbours to be taken for the membrane
+    if spacing <= _FAR and margin >= LEAST_MARGIN * max(1.0, spacing / _CLOSE):
+        return None
+    if spacing > _CLOSE:
+        return (
+            f"in slice {k} the points are {spacing * view.binning:.0f} voxels apart, which does not tell "
+            "well enough how the membrane runs between them: add some"
+        )
     return f"in slice {k} the membrane does not stand out enough from its surroundings to be followed"
 
 
@@ -145,9 +156,7 @@ def _outward(
     view: View, traced: Mapping[int, Array], start: int, targets: Sequence[int], closed: bool
 ) -> Iterator[TrackedLevel | str]:
     membrane, curve = _learned(view, traced, start, closed)
-    if membrane.margin < LEAST_MARGIN:
-        yield _does_not_stand_out(start)
-        return
+    spacing, length = click_spacing(traced[start], closed=closed), SPACING * len(curve)
     alone = not any(0 < abs(k - start) <= TOLD_BY for k in traced)
     if membrane.evident(curve, _SLACK if alone else 0.1) < _LEAST_EVIDENT:
         yield (
@@ -155,7 +164,9 @@ def _outward(
             "slice does not tell where it goes: " + ("trace another one" if alone else "trace it by hand")
         )
         return
-    spacing, length = click_spacing(traced[start], closed=closed), SPACING * len(curve)
+    if (faint := _too_faint(view, start, membrane.margin, spacing)) is not None:
+        yield faint
+        return
     past, last, lost = [curve], start, ""
     for target in targets:
         if not 0 <= target < membrane.reader.count:
@@ -209,11 +220,11 @@ def _between(
     sides = []
     for start, order in ((lower, targets), (upper, targets[::-1])):
         membrane, curve = _learned(view, traced, start, closed)
-        if membrane.margin < LEAST_MARGIN:
-            yield _does_not_stand_out(start)
+        length, spacing = SPACING * len(curve), click_spacing(traced[start], closed=closed)
+        if (faint := _too_faint(view, start, membrane.margin, spacing)) is not None:
+            yield faint
             continue
         found = {}
-        length, spacing = SPACING * len(curve), click_spacing(traced[start], closed=closed)
         for target in order:
             for k in _way(curve.k, target, _STRIDE * view.binning):
                 curve = membrane.advance(curve, k)

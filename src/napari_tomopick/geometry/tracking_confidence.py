@@ -26,6 +26,7 @@ LEAST_MARGIN = 0.12
 LEAST, LEAST_AGAIN = 0.42, 0.6
 LEAST_SEEN = 0.45
 _SD_FACTOR = 1.5
+_FACES = 0.9  # a part that is visible by more than this would show if it were there
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +110,14 @@ def verdict(
     if few or kept.mean() < 0.3 or judged.value.mean() < least:
         return _reason(judged)
     if judged.seen[kept].mean() < least_seen:
-        return HIDDEN if judged.visible[kept].mean() < 0.7 else LOST
+        return _unseen(judged.visible[kept], hidden=0.7)
     return None
 
 
 LOST = "the membrane cannot be told from its surroundings here: it ends or fades"
+PERHAPS_HIDDEN = (
+    "the membrane cannot be told from its surroundings here: it ends, fades or leans into the missing wedge"
+)
 HIDDEN = "the membrane leans into the missing wedge, where the tilt series does not show it"
 ASTRAY = "tracked from here, the curve does not lead back to the traced one"
 
@@ -125,5 +129,12 @@ def _reason(judged: Confidence) -> str:
     lost = ~judged.kept
     if judged.steady.mean() < min(0.6, judged.present.mean()):
         return ASTRAY
-    # of the part that is lost, how much could not show anyway
-    return HIDDEN if lost.any() and judged.visible[lost].mean() < 0.6 else LOST
+    return _unseen(judged.visible[lost] if lost.any() else judged.visible, hidden=0.6)
+
+
+def _unseen(visible: Array, *, hidden: float) -> str:
+    """Why a part is not seen, by how much of it could show."""
+    share = float(visible.mean())
+    if share < hidden:
+        return HIDDEN
+    return PERHAPS_HIDDEN if share < _FACES else LOST

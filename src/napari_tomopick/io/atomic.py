@@ -11,6 +11,25 @@ from pathlib import Path
 from napari_tomopick.errors import TomopickError
 
 
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that could not be written, before the work that it is for.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    TomopickError
+        If its folder does not exist, or it is a folder itself.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise TomopickError(f"cannot write {target}: a folder of this name exists; choose another name")
+    if not target.parent.is_dir():
+        raise TomopickError(f"cannot write {target}: there is no folder {target.parent}; make it first")
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place at a clean exit.
@@ -38,10 +57,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     # since writers go by it
     temporary = target.with_name(f".{uuid.uuid4().hex[:12]}{target.suffix}")
     try:
-        if target.is_dir():
-            raise TomopickError(f"cannot write {target}: a folder of this name exists; choose another name")
-        if not target.parent.is_dir():
-            raise TomopickError(f"cannot write {target}: there is no folder {target.parent}; make it first")
+        check_target(target)
         yield temporary
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())

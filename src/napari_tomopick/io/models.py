@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomopick.errors import FileFormatError
-from napari_tomopick.io.atomic import atomic_path
+from napari_tomopick.io.atomic import atomic_path, check_target
 from napari_tomopick.io.imod import ImodFile, ImodObject, read_imod, write_imod
 from napari_tomopick.models.user_points import Model, ModelType
 
@@ -98,12 +98,10 @@ def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> Path:
             f"cannot write {path}: the models belong to several tomograms or voxel sizes "
             f"({', '.join(tomograms)}; {', '.join(map(str, sizes))} Å); write one file for each"
         )
-    suffix = Path(path).suffix.lower()
-    if suffix == ".mod":
+    check_output(path)
+    if Path(path).suffix.lower() == ".mod":
         write_imod(path, _to_imod(models, sizes.pop() if sizes else None))
         return Path(path)
-    if suffix != ".json":
-        raise FileFormatError(f"cannot write {path}: models are written as {' '.join(SUFFIXES)}")
     content: dict[str, Any] = {"format": FORMAT, "version": VERSION}
     if tomograms and tomograms[0]:
         content["tomogram"] = tomograms[0]
@@ -114,6 +112,21 @@ def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return Path(path)
+
+
+def check_output(path: str | os.PathLike[str]) -> None:
+    """Refuse a model file that `write_models` could not write, before the work that it is for.
+
+    Raises
+    ------
+    FileFormatError
+        If the suffix is unknown.
+    TomopickError
+        If there is no such folder, or a folder of this name.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise FileFormatError(f"cannot write {path}: models are written as {' '.join(SUFFIXES)}")
+    check_target(path)
 
 
 def what_is_lost(path: str | os.PathLike[str], models: Sequence[Model]) -> tuple[str, ...]:

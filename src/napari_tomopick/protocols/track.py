@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.errors import ModelError, ParameterError
 from napari_tomopick.geometry.coordinates import inside_volume
+from napari_tomopick.geometry.membrane_clicks import single_pass
 from napari_tomopick.geometry.membrane_tracking import Track, track_between, track_outward
 from napari_tomopick.geometry.tracked_levels import TrackedLevel, View
 from napari_tomopick.io.volumes import open_volume
@@ -185,7 +186,7 @@ class _Tracking:
     def __init__(self, tomogram: Tomogram, model: Model) -> None:
         _check(tomogram, model)
         self.model = model
-        axis, levels = _levels_in_slices(model)
+        axis, levels, several = _levels_in_slices(model)
         self.taken = set(levels)
         good = {k: rows for k, rows in levels.items() if not model.proposed[rows].mean() > 0.5}
         self.traced = {
@@ -203,8 +204,10 @@ class _Tracking:
             )
         short = sorted(set(good) - set(self.traced))
         if short:
+            self.messages.append(f"slices with fewer than 3 points were not used: {_list(short)}")
+        if several:
             self.messages.append(
-                f"slices with fewer than 3 points were not used: {', '.join(map(str, short[:8]))}"
+                f"slices with several curves, of which the one with most points was used: {_list(several)}"
             )
         acquisition = tomogram.acquisition
         if acquisition.tilt_range_degrees is None:
@@ -222,6 +225,18 @@ class _Tracking:
             acquisition.tilt_range_degrees or _USUAL_TILTS,
             acquisition.tilt_axis,
         )
+        again = []
+        for k, points in self.traced.items():
+            once = single_pass(self.view.in_plane(points))
+            # the last point of a ring often lies on its first
+            if 3 <= once < len(points) - 1:
+                self.traced[k] = points[:once]
+                again.append(k)
+        if again:
+            self.messages.append(
+                "points that go over what was traced before, or lead back to begin another curve, were not "
+                f"used in slices {_list(again)}"
+            )
         closed = model.parameters.get("closed")
         self.closed: bool | None = closed if isinstance(closed, bool) else None
 
@@ -258,6 +273,10 @@ class _Tracking:
         return TrackedModel(_with_levels(self.model, levels), tuple(levels), tuple(self.messages))
 
 
+def _list(slices: Sequence[int]) -> str:
+    return ", ".join(map(str, slices[:8])) + (" ..." if len(slices) > 8 else "")
+
+
 def _place(targets: Sequence[int], number: int) -> int:
     return list(targets).index(number) + 1
 
@@ -285,8 +304,8 @@ def _check(tomogram: Tomogram, model: Model) -> None:
         )
 
 
-def _levels_in_slices(model: Model) -> tuple[int, dict[int, NDArray[np.int64]]]:
-    """The axis across the slices, and the rows of the points in each slice that has any."""
+def _levels_in_slices(model: Model) -> tuple[int, dict[int, NDArray[np.int64]], list[int]]:
+    """The axis across the slices, the rows of the points in each slice that has any, slices of two curves."""
     groups = [np.flatnonzero(model.levels == level) for level in np.unique(model.levels)]
     axis = model.level_axis()
     if axis is None and groups:
@@ -303,12 +322,14 @@ def _levels_in_slices(model: Model) -> tuple[int, dict[int, NDArray[np.int64]]]:
             f"model {model.name!r} has no points to track from: click along the membrane in one slice first"
         )
     levels: dict[int, NDArray[np.int64]] = {}
+    several = set()
     for rows in groups:
         number = round(float(np.median(model.points[rows, axis])))
-        # two curves in one slice: the one with more points
+        if number in levels:
+            several.add(number)
         if len(rows) > len(levels.get(number, ())):
             levels[number] = rows
-    return axis, levels
+    return axis, levels, sorted(several)
 
 
 def _with_levels(model: Model, levels: Sequence[TrackedLevel]) -> Model:
