@@ -648,3 +648,4 @@ def test_the_command_tracks_in_a_project(tomogram, model, run, tmp_path):
     with Session.open(tmp_path / "p.tomopick") as session:
         assert session.models()[0].proposed.any()
     run("p.tomopick", "--model", "outer", "-o", "x.json", fails="--output")
+    run("p.tomopick", "--in", "other", fails="no tomogram called 'other'; there are: synthetic")

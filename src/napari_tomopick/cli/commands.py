@@ -273,7 +273,7 @@ def track(
     if inputs.is_project(source):
         inputs.refuse(KNOWN, MODELS=models, output=output, voxel_size=voxel_size, tilt_range=tilt_range)
         with Session.open(source) as session:
-            chosen = _one_surface(list(session.models(in_tomogram)), model, source)
+            chosen = _one_surface(inputs.chosen_models(session, [], in_tomogram), model, source)
             inputs.run(jobs.track_job(session, chosen.uid, options), session)
         return
     inputs.refuse(FILES, **{"in": in_tomogram})

@@ -154,6 +154,12 @@ def particles_from(path: Path, tomogram: Tomogram) -> Particles:
 
 def chosen_models(session: Session, names: Sequence[str], tomogram: str | None) -> list[Model]:
     """Return the models of a project with these names (all, if none is given), in one tomogram or in all."""
+    known = [each.name for each in session.tomograms()]
+    if tomogram is not None and tomogram not in known:
+        raise ParameterError(
+            f"{session.path.name} has no tomogram called {tomogram!r}; there are: "
+            f"{', '.join(known) or 'none'}"
+        )
     return _named(list(session.models(tomogram)), names, session.path)
 
 
