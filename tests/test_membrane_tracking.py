@@ -369,6 +369,22 @@ def test_clicks_too_far_apart_are_told():
         assert ("the points are 56 voxels apart" in run.stopped) == (n == 3)
 
 
+def test_a_dozen_clicks_around_a_large_vesicle_are_enough():
+    # 12 clicks are 68 voxels apart here, and nevertheless say where the ring runs
+    centre, radius = 150.0, 130.0
+    _, y, x = np.meshgrid(np.arange(16.0), np.arange(300.0), np.arange(300.0), indexing="ij")
+    noise = np.random.default_rng(0).normal(0, 0.5, x.shape)
+    away = np.hypot(x - centre, y - centre) - radius
+    view = View((noise - bilayer(away, 10.0)).astype(np.float32), tilt_range_degrees=TILTS)
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    ring = np.column_stack(
+        [centre + radius * np.cos(angles), centre + radius * np.sin(angles), np.full(12, 6.0)]
+    )
+    [level] = track_outward(view, {6: ring}, [8])
+    off = np.hypot(*(level.points[:, :2] - centre).T) - radius
+    assert np.sqrt(np.mean(off**2)) < 1
+
+
 @pytest.mark.parametrize(
     ("visible", "reason"), [(0.2, "the membrane leans into"), (0.8, "fades or leans"), (1.0, "ends or fades")]
 )

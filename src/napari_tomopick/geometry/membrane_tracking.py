@@ -33,8 +33,9 @@ _DIM = 8  # slices over which a membrane may not show, and be found again
 _BRACKETED = 0.6  # trust in a membrane between two traced slices where it does not show
 # A slope that was only seen may be wrong by this where the membrane faces nearly along the tilt axis.
 _SLACK, _LEAST_EVIDENT = 0.35, 0.3
-# clicks no further apart, in voxels, say where the membrane runs between them; further apart they do not
-_CLOSE, _FAR = 30.0, 50.0
+# A few clicks no further apart, in voxels, say where the membrane runs between them; further apart they do
+# not. Many do anyhow: around a large vesicle they stand far apart on a curve that hardly bends.
+_CLOSE, _FAR, _MANY = 30.0, 50.0, 8
 _POLE = 6.0  # radius at which a ring is taken to close
 
 
@@ -139,12 +140,14 @@ def _learned(
     return membrane, membrane.learn(start, traced[start], others)
 
 
-def _too_faint(view: View, k: int, margin: float, spacing: float) -> str | None:
+def _too_faint(view: View, k: int, margin: float, clicks: Array, spacing: float) -> str | None:
     """Why the membrane cannot be followed from a traced slice; None: it can."""
+    if len(clicks) >= _MANY and margin >= LEAST_MARGIN:
+        return None
     # few clicks leave more room for fringes and neighbours to be taken for the membrane
     if spacing <= _FAR and margin >= LEAST_MARGIN * max(1.0, spacing / _CLOSE):
         return None
-    if spacing > _CLOSE:
+    if len(clicks) < _MANY and spacing > _CLOSE:
         return (
             f"in slice {k} the points are {spacing * view.binning:.0f} voxels apart, which does not tell "
             "well enough how the membrane runs between them: add some"
@@ -164,7 +167,7 @@ def _outward(
             "slice does not tell where it goes: " + ("trace another one" if alone else "trace it by hand")
         )
         return
-    if (faint := _too_faint(view, start, membrane.margin, spacing)) is not None:
+    if (faint := _too_faint(view, start, membrane.margin, traced[start], spacing)) is not None:
         yield faint
         return
     past, last, lost = [curve], start, ""
@@ -221,7 +224,7 @@ def _between(
     for start, order in ((lower, targets), (upper, targets[::-1])):
         membrane, curve = _learned(view, traced, start, closed)
         length, spacing = SPACING * len(curve), click_spacing(traced[start], closed=closed)
-        if (faint := _too_faint(view, start, membrane.margin, spacing)) is not None:
+        if (faint := _too_faint(view, start, membrane.margin, traced[start], spacing)) is not None:
             yield faint
             continue
         found = {}
