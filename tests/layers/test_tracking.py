@@ -122,12 +122,12 @@ def test_direction(traced):
 
 def test_what_was_placed_is_accepted_or_discarded(traced):
     traced.tracking.one()
-    assert traced.tracking.proposed == model(traced).proposed.sum() > 0
-    traced.tracking.accept()
-    assert traced.tracking.proposed == 0
+    assert traced.picking.proposed == model(traced).proposed.sum() > 0
+    traced.picking.accept_all()
+    assert traced.picking.proposed == 0
     assert levels(traced) == [20, 22]
     traced.undo()
-    traced.tracking.discard()
+    traced.picking.discard_all()
     assert levels(traced) == [20]
     traced.undo()
     assert levels(traced) == [20, 22]

@@ -194,14 +194,6 @@ def go_to(viewer: ViewerModel, position_zyx: Sequence[float]) -> None:
     viewer.scene.camera.center = tuple(position[axes]) if is_3d(viewer) else (0.0, *position[axes])
 
 
-def cursor_zyx(viewer: ViewerModel) -> NDArray[np.float64]:
-    """The position under the mouse, lying exactly in the shown slice."""
-    position = np.asarray(viewer.cursor.position, float)[-3:]
-    if not is_3d(viewer):
-        position[sliced_axis(viewer)] = slice_index(viewer)
-    return position
-
-
 def show_plane(viewer: ViewerModel, plane: str, position_zyx: NDArray[np.float64]) -> None:
     """Show the plane normal to an axis through a position, which stays where it is on the canvas.
 

@@ -120,27 +120,6 @@ class Tracking:
         self._direction = direction
         self.changed.emit()
 
-    # what is to be accepted
-
-    @property
-    def proposed(self) -> int:
-        """How many points of the active model wait to be accepted."""
-        model = self._workspace.picking.active
-        return 0 if model is None else int(model.proposed.sum())
-
-    def accept(self) -> None:
-        """Accept what tracking placed in the active model; one edit."""
-        model = self._workspace.picking.active
-        if model is not None and model.proposed.any():
-            self._workspace.open_session.accept_points(model.uid)
-
-    def discard(self) -> None:
-        """Delete what tracking placed in the active model and nobody accepted; one edit."""
-        model = self._workspace.picking.active
-        if model is not None and model.proposed.any():
-            rows = np.flatnonzero(model.proposed)
-            self._workspace.picking.points_deleted([(model.uid, int(row)) for row in rows])
-
     # tracking
 
     @property

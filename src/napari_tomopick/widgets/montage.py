@@ -105,12 +105,14 @@ class MontageDock(Dock):
             "Follow the membrane from slice to slice until it is lost",
         )
         self.track_on.setMinimumWidth(self.track_on.sizeHint().width())
-        tracking = self.workspace.tracking
         self.accept = self.button(
-            "Accept", "montage-accept", tracking.accept, "Keep what tracking placed, drawn hollow (A)"
+            "Accept", "montage-accept", picking.accept_all, "Keep what tracking placed, drawn hollow (A)"
         )
         self.discard = self.button(
-            "Discard", "montage-discard", tracking.discard, "Delete what tracking placed and nobody accepted"
+            "Discard",
+            "montage-discard",
+            picking.discard_all,
+            "Delete what tracking placed and nobody accepted",
         )
         tools, layout = bar()
         picking_in_it = (
@@ -170,11 +172,11 @@ class MontageDock(Dock):
         self.track_on.setEnabled(montage.active is not None)
         self.track_on.setText(STOP if running else TRACK_ON)
         for button in (self.accept, self.discard):
-            button.setEnabled(tracking.proposed > 0 and not running)
+            button.setEnabled(self.workspace.picking.proposed > 0 and not running)
         self.active.setText(self._about_active())
         if running:
             self.hint.setText("Following the membrane … Escape stops it, and nothing is kept.")
-        elif tracking.proposed and tracking.message:
+        elif self.workspace.picking.proposed and tracking.message:
             # how it went, until that is settled
             self.hint.setText(" · ".join(tracking.message.splitlines()))
         else:

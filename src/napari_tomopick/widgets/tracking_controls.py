@@ -99,7 +99,7 @@ class TrackingControls(QWidget):
 
 
 class ProposedBar(QWidget):
-    """How many points tracking placed in the active model, and what to do with them; hidden if none.
+    """How many points tracking placed, and what to do with them; hidden if none.
 
     Parameters
     ----------
@@ -109,15 +109,15 @@ class ProposedBar(QWidget):
 
     def __init__(self, dock: Dock) -> None:
         super().__init__(dock)
-        self.tracking = dock.workspace.tracking
+        self.picking = dock.workspace.picking
         self.count = QLabel()
         self.count.setObjectName("proposed")
         self.count.setToolTip("Placed by tracking, and drawn hollow: look at them, drag what is off")
         self.accept = dock.button(
-            "Accept all", "accept-proposed", self.tracking.accept, "Keep what tracking placed (A)"
+            "Accept all", "accept-proposed", self.picking.accept_all, "Keep what tracking placed (A)"
         )
         self.discard = dock.button(
-            "Discard all", "discard-proposed", self.tracking.discard, "Delete what tracking placed"
+            "Discard all", "discard-proposed", self.picking.discard_all, "Delete what tracking placed"
         )
         layout = row(self.count, self.accept, self.discard, stretch=0)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -127,6 +127,6 @@ class ProposedBar(QWidget):
 
     def refresh(self) -> None:
         """Show how many there are now."""
-        proposed = self.tracking.proposed
+        proposed = self.picking.proposed
         self.count.setText(f"{proposed} hollow point{'s' if proposed != 1 else ''}")
         self.setVisible(proposed > 0)
