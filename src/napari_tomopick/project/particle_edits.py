@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_tomopick.errors import ProjectError
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.particles import Particles, concatenate
 from napari_tomopick.models.step import Step
 from napari_tomopick.project import checks, records
 from napari_tomopick.project.editing import Editing
@@ -120,6 +121,50 @@ class ParticleEdits(Editing):
             self._put("particle_sets", new_row)
             self._put("particles", *rows)
 
+    def replace_particles(self, uid: str, tomogram: str, particles: Particles, step: Step) -> None:
+        """Put other particles in place of those that a set has in one tomogram, made by a step.
+
+        Where a particle was before, it keeps its id; others get new ones, so that no id is given twice to
+        different particles of what the set holds before and after. The ids that come with ``particles`` do
+        not count. The set is then said to be made by this step.
+
+        Raises
+        ------
+        ProjectError
+            If a particle is not in this tomogram, or the voxel size is not that of the tomogram.
+        """
+        row = self._set_row(uid)
+        size = self._check_particles(row[2], particles)
+        if size is None:
+            size = self.tomogram(tomogram).voxel_size_angstrom
+        elsewhere = particles.tomograms != tomogram
+        if elsewhere.any():
+            raise ProjectError(
+                f"particle set {row[2]!r}: a particle in {particles.tomograms[elsewhere][0]!r} cannot "
+                f"replace those in {tomogram!r}"
+            )
+        numbers, before = self._store.particles(uid)
+        here = before.tomograms == tomogram
+        new = replace(particles, ids=_kept_ids(before, here, particles.positions))
+        others = before.select(~here)
+        # a set is in one grid and has one box size
+        grid = replace(others, voxel_size_angstrom=size, box_size=new.box_size)
+        whole = concatenate([grid, replace(new, voxel_size_angstrom=size)], keep_ids=True)
+        columns = records.further_columns(whole.table)
+        box = None if new.box_size is None else int(new.box_size)
+        label = counted("Pick", len(new), "particle")
+        first = int(numbers.max(initial=-1)) + 1
+        places = np.concatenate([numbers[~here], np.arange(first, first + len(new))])
+        # rows are only ever read with the columns they were written with
+        rewritten = np.ones(len(whole), bool) if columns != row[4] else np.arange(len(whole)) >= len(others)
+        gone = before.ids if columns != row[4] else before.ids[here]
+        with self.edit(label):
+            made_by = self._record_step(step)
+            self._delete("particles", *((uid, id_) for id_ in gone.tolist()))
+            self._put("particle_sets", (*row[:4], columns, size, box, made_by))
+            rows = records.particle_rows(uid, places[rewritten], whole.select(rewritten))
+            self._put("particles", *rows)
+
     def remove_particles(self, uid: str, ids: ArrayLike) -> None:
         """Remove the particles with these ids from a set.
 
@@ -187,3 +232,19 @@ class ParticleEdits(Editing):
                     f"has {grid:g} Å. Express the particles on that grid first (Particles.rescaled)"
                 )
         return size if size is None else float(size)
+
+
+def _kept_ids(
+    before: Particles, here: NDArray[np.bool_], positions: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Ids for positions: those of the particles that were at the same places, and new ones."""
+    known = {tuple(p): int(i) for p, i in zip(before.positions[here].tolist(), before.ids[here], strict=True)}
+    following = int(before.ids.max(initial=0)) + 1
+    found = []
+    for position in positions.tolist():
+        # of two at one place, one keeps the id
+        kept = known.pop(tuple(position), None)
+        if kept is None:
+            kept, following = following, following + 1
+        found.append(kept)
+    return np.array(found, np.int64)

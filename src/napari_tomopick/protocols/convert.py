@@ -13,6 +13,7 @@ from napari_tomopick.errors import ParameterError
 from napari_tomopick.io import models as model_files
 from napari_tomopick.io import particles as particle_files
 from napari_tomopick.models.particles import Particles, concatenate
+from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.protocols.describe import Progress
@@ -113,9 +114,13 @@ def particles_of_general_models(models: Sequence[Model], source: str) -> Particl
     Raises
     ------
     ParameterError
-        If a model is not a general one.
+        If a model is not a general one, or says what is not a particle.
     """
     for model in models:
+        if is_negative(model):
+            raise ParameterError(
+                f"{source}: {model.name!r} holds negative references, which are not particles; leave it out"
+            )
         if model.type is not ModelType.GENERAL:
             raise ParameterError(
                 f"{source}: {model.name!r} is a {model.type.value} model, whose user points are not "

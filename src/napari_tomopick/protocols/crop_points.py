@@ -14,6 +14,7 @@ from napari_tomopick.errors import ModelError, ParameterError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.models import crop_points as geometry
 from napari_tomopick.models.particles import Particles, concatenate
+from napari_tomopick.models.references import is_negative, without_references
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model
@@ -185,14 +186,20 @@ def _without_effect(models: Sequence[Model], options: dict[str, Any]) -> Iterato
 
 
 def _crop(model: Model, tomogram: Tomogram | None, options: dict[str, Any]) -> geometry.CropPoints:
+    if is_negative(model):
+        raise ModelError(
+            f"model {model.name!r} holds negative references: what is in the tomogram and is not a particle. "
+            "Leave it out"
+        )
     known = {*geometry.parameters_for(model.type)}
-    strange = sorted(set(model.parameters) - known)
+    own = without_references(model.parameters)
+    strange = sorted(set(own) - known)
     if strange:
         raise ModelError(
             f"model {model.name!r}: a {model.type.value} has no parameter {strange[0]!r}; it has "
             f"{', '.join(sorted(known)) or 'none'}"
         )
-    chosen = {**{name: value for name, value in options.items() if name in known}, **model.parameters}
+    chosen = {**{name: value for name, value in options.items() if name in known}, **own}
     if tomogram is None:
         return geometry.crop_points(model, **chosen)
     if model.voxel_size_angstrom is None:

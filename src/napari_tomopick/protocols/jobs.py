@@ -20,6 +20,7 @@ from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.models.colours import free_colour
 from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import Model
@@ -144,10 +145,10 @@ def bin_job(session: Session, names: Sequence[str], folder: Path, options: Mappi
 
 
 def crop_points_job(session: Session, uids: Sequence[str], options: Mapping[str, Any]) -> Job:
-    """Turn models of the project into one set of crop points."""
-    models = [session.model(uid) for uid in uids]
+    """Turn models of the project into one set of crop points; negative references are left out."""
+    models, left_out = _particles_among([session.model(uid) for uid in uids])
     if not models:
-        raise ParameterError("no model was chosen to make crop points of")
+        raise ParameterError(" ".join(["no model was chosen to make crop points of", *left_out]))
     tomograms = _tomograms_of(session, {model.tomogram for model in models})
     inputs = [_label(model) for model in models]
 
@@ -155,7 +156,7 @@ def crop_points_job(session: Session, uids: Sequence[str], options: Mapping[str,
         name = _free_set_name(session, f"{_names(models)} crop points")
         step = made_by("crop-points", crop_points, inputs, options)
         session.add_particles(name, result.particles, step, colour=models[0].colour)
-        return "\n".join(result.lines())
+        return "\n".join([*result.lines(), *left_out])
 
     return Job(
         "Making crop points",
@@ -183,13 +184,16 @@ def orient_job(
         Options of `orient`.
     """
     sets = {entry.uid: entry for entry in session.particle_sets()}
+    left_out: list[str] = []
     particles: Particles
     if len(points) == 1 and points[0] in sets:
         entry = sets[points[0]]
         particles, label, colour = session.particles(entry.uid), entry.name, entry.colour
         inputs = [f"particle set {entry.name}"]
     elif points:
-        models = [session.model(uid) for uid in points]
+        models, left_out = _particles_among([session.model(uid) for uid in points])
+        if not models:
+            raise ParameterError(" ".join(["no points were chosen to be oriented", *left_out]))
         particles = particles_of_general_models(models, session.path.name)
         label, colour, inputs = _names(models), models[0].colour, [_label(model) for model in models]
     else:
@@ -205,7 +209,7 @@ def orient_job(
         session.add_particles(
             _free_set_name(session, f"{label} oriented"), result.particles, step, colour=colour
         )
-        return "\n".join(result.lines())
+        return "\n".join([*result.lines(), *left_out])
 
     return Job(
         "Orienting",
@@ -332,6 +336,14 @@ def _propose(session: Session, before: Model, result: TrackedModel) -> str:
         with session.edit(f"Track {_count(len(np.unique(levels)), 'slice')}"):
             session.add_points(before.uid, points, levels, proposed=True)
     return "\n".join(result.lines())
+
+
+def _particles_among(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
+    """The models whose points may be particles, and what is to be said about those that are left out."""
+    negative = [model for model in models if is_negative(model)]
+    return [model for model in models if model not in negative], [
+        f"left out: {_label(model)}, as it says what is not a particle" for model in negative
+    ]
 
 
 def _free_set_name(session: Session, wanted: str) -> str:

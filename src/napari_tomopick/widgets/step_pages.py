@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import free_path
 from napari_tomopick.models.crop_points import parameters_for
+from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
@@ -195,8 +196,9 @@ class CropPointsPage(StepPage):
 
     def refresh(self, session: Session, tomogram: str) -> None:
         """Offer the models of the project, those of the shown tomogram ticked."""
-        self._types = {model.uid: model.type for model in session.models()}
-        self.models.offer(_labelled(session.models()), lambda uid: session.model(uid).tomogram == tomogram)
+        models = [model for model in session.models() if not is_negative(model)]
+        self._types = {model.uid: model.type for model in models}
+        self.models.offer(_labelled(models), lambda uid: session.model(uid).tomogram == tomogram)
         self._show_what_acts()
 
     def _show_what_acts(self) -> None:
@@ -226,7 +228,9 @@ class OrientPage(StepPage):
 
     def refresh(self, session: Session, tomogram: str) -> None:
         """Offer general models and particle sets as points, and every membrane."""
-        general = [model for model in session.models() if model.type is ModelType.GENERAL]
+        general = [
+            model for model in session.models() if model.type is ModelType.GENERAL and not is_negative(model)
+        ]
         membranes = [model for model in session.models() if model.type in SURFACE_TYPES]
         offer(
             self.points,
