@@ -63,13 +63,16 @@ class Boxes:
             "group": self.groups,
             "z": self.positions[:, 2],
         }[by]
-        order = np.argsort(-values if reverse else values, kind="stable")
+        return self.at(np.argsort(-values if reverse else values, kind="stable"))
+
+    def at(self, places: slice | NDArray[np.int64]) -> Boxes:
+        """Some of the boxes, in this order."""
         return replace(
             self,
-            ids=self.ids[order],
-            positions=self.positions[order],
-            scores=self.scores[order],
-            groups=self.groups[order],
+            ids=self.ids[places],
+            positions=self.positions[places],
+            scores=self.scores[places],
+            groups=self.groups[places],
         )
 
     def caption(self, place: int) -> str:

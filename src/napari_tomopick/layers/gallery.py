@@ -382,7 +382,11 @@ class Gallery:
             # the frame goes on to the next one, or back to the last one left
             following = gone.stop if gone.stop < len(boxes) else gone.start - 1
             self._frame(following if following >= 0 else None)
-        rows = [(boxes.uid, int(i)) for i in boxes.ids[places]]
+        self._remove(boxes.at(places))
+
+    def _remove(self, boxes: Boxes) -> None:
+        """Delete the points or particles of boxes, as one edit."""
+        rows = [(boxes.uid, int(i)) for i in boxes.ids]
         if boxes.is_set:
             self._workspace.review.delete_particles(rows)
         else:

@@ -16,15 +16,19 @@ from napari_tomopick.layers.strokes import Erase, MoveMarker, MovePoint, Pan, Ro
 if TYPE_CHECKING:
     from napari_tomopick.layers.controls import Controls
     from napari_tomopick.layers.picking import Picking
-    from napari_tomopick.layers.pointing import Pane, Pixel, Pointing
+    from napari_tomopick.layers.pointing import Pane, Pixel, Pointing, Referring
+    from napari_tomopick.models.references import Role
 
 # napari's own limit between a click and a drag, in pixels of the screen
 CLICK_PIXELS = 5.0
 ZOOM_PER_STEP = 1.2
 ZOOM_PER_KEY = 2.0
+NO_BOXING = "References for a network are clicked with the Boxing dock open."
 NOT_OVER = "The mouse is over no picture of the tomogram: move it to where you mean."
 
 NOTHING: Mapping[str, str] = {}
+# the second half of a double click is not to add another
+ONCE = frozenset({"pick", "add_point", "add_or_select", "put_marker", "negative_reference"})
 
 
 @dataclass
@@ -68,6 +72,7 @@ class Hand:
     ) -> None:
         self._picking, self._controls, self.pointing = picking, controls, pointing
         self._reporting = reporting
+        self.boxing: Referring | None = None
         self._press: _Press | None = None
         self._turned = 0.0
         # keys held down of those that mean something to the mouse; what they do when let go; see `key`
@@ -78,6 +83,7 @@ class Hand:
             "pick": lambda pane, at: pane.click(at),
             "add_or_select": self._add_or_select,
             "delete_point": self._delete_point,
+            "negative_reference": lambda pane, at: self._refer(pane, at, "negative"),
             "menu": self._offer_menu,
             "show_x": lambda pane, at: pane.show_plane("x", at),
             "show_y": lambda pane, at: pane.show_plane("y", at),
@@ -149,6 +155,11 @@ class Hand:
         click = self._meaning(f"{button} click", modifiers, left_to_picture)
         if plain and self._picking.marker_armed:
             click = "put_marker"
+        elif self._boxes:
+            # whatever the picture does itself with a click
+            click = self._meaning(f"{button} click", modifiers, NOTHING)
+        elif click == "negative_reference":
+            click = None
         if click is None and drag is None:
             return False
         self._press = _Press(pane, at, button, click, drag, second)
@@ -307,10 +318,13 @@ class Hand:
 
     def _click(self, press: _Press) -> None:
         assert press.click is not None
+        if press.second and press.click in ONCE and (press.click != "pick" or self._boxes):
+            return
+        if press.click in ("pick", "add_or_select") and self._boxes:
+            self._refer(press.pane, press.at)
+            return
         if press.click == "pick":
             press.pane.click(press.at, press.second)
-            return
-        if press.second and press.click in ("add_point", "add_or_select", "put_marker"):
             return
         if press.click == "put_marker":
             self._picking.arm_marker(False)
@@ -325,20 +339,30 @@ class Hand:
             if row is None and uid is not None:
                 return MoveMarker(self._picking, uid, pane)
             if row is None and drag == "move_point":
-                self._add(pane, at)
-                model = self._picking.active
-                assert model is not None
-                row = model.uid, len(model) - 1
+                row = self._add(pane, at)
             if row is not None:
                 return MovePoint(self._picking, row, self._position(row), pane, at)
         if drag == "drag_slices" and pane.drag_scrolls:
             return Scroll(pane, at)
         return Rotate(pane, at) if drag == "rotate" else Pan(pane, at)
 
+    @property
+    def _boxes(self) -> bool:
+        return self.boxing is not None and self.boxing.on
+
+    def _refer(self, pane: Pane, at: Pixel, role: Role | None = None) -> tuple[str, int] | None:
+        if self.boxing is None or not self.boxing.on:
+            raise ModelError(NO_BOXING)
+        self.pointing.move(pane, at)
+        return self.boxing.refer(pane.spot(at), role)
+
     def _position(self, row: tuple[str, int]):  # type: ignore[no-untyped-def]
         return next(model for model in self._picking.models if model.uid == row[0]).points[row[1]]
 
-    def _add(self, pane: Pane, at: Pixel) -> None:
+    def _add(self, pane: Pane, at: Pixel) -> tuple[str, int] | None:
+        """Add a point, or a reference, and return its row."""
+        if self._boxes:
+            return self._refer(pane, at)
         spot = pane.spot(at)
         if spot is not None:
             self._picking.add_at(spot)
@@ -346,6 +370,8 @@ class Hand:
             # that says what is amiss
             self.pointing.move(pane, at)
             self._picking.add_at_cursor()
+        model = self._picking.active
+        return None if model is None else (model.uid, len(model) - 1)
 
     def _put_marker(self, pane: Pane, at: Pixel) -> None:
         spot = pane.spot(at)
@@ -364,7 +390,9 @@ class Hand:
 
     def _delete_point(self, pane: Pane, at: Pixel) -> None:
         row, uid = pane.point_at(at), pane.marker_at(at)
-        if row is not None:
+        if self._boxes:
+            self.boxing.remove_at(pane.spot(at), row)  # type: ignore[union-attr]
+        elif row is not None:
             self._picking.points_deleted([row])
         elif uid is not None:
             self._picking.markers_deleted([uid])

@@ -301,9 +301,7 @@ class LinkedViews:
         """The shown models and particles, as the slice viewer shows them."""
         picking, review = self.workspace.picking, self.workspace.review
         models = picking.drawn_models if picking.shown else ()
-        sets = {s.uid: (review.particles(s.uid), s.colour) for s in review.sets if review.is_visible(s.uid)}
-        if not review.view.points.visible:
-            sets = {}
+        sets = review.drawn if review.view.points.visible else {}
         active = picking.active
         selected = picking.view.selected
         drawn = [*models, *(part for pair in sets.values() for part in pair), active, review.look, selected]

@@ -289,7 +289,7 @@ class Montage:
         if mosaic is None:
             return MontageScene()
         models = tuple(picking.drawn_models) if picking.shown else ()
-        sets = {s.uid: (review.particles(s.uid), s.colour) for s in review.sets if review.is_visible(s.uid)}
+        sets = review.drawn
         if not review.view.points.visible:
             sets = {}
         uid = "" if picking.active is None else picking.active.uid

@@ -16,6 +16,7 @@ from napari_tomopick.layers import compat
 from napari_tomopick.layers.model_list import ModelList
 from napari_tomopick.layers.pointing import Spot
 from napari_tomopick.layers.user_points import DRAG_PIXELS, Row, UserPointsView
+from napari_tomopick.models.references import role_of
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import TomogramStatus
 from napari_tomopick.project.names import counted
@@ -64,6 +65,7 @@ class Picking(ModelList):
         self.press_is_plain = True
         self.marker_armed = False
         self.erasing = False
+        self.boxing = False
         self.eraser_radius = ERASER_RADIUS
         self._previewed: dict[Row, NDArray[np.float64] | None] = {}
         self.view.points.events.mode.connect(self._on_mode)
@@ -137,7 +139,8 @@ class Picking(ModelList):
         if active is None or compat.is_3d(viewer):
             compat.set_caption(viewer, "", "white")
             return
-        kind = str(active.type).replace("_", " ")
+        role = role_of(active)
+        kind = f"{role} references" if role else str(active.type).replace("_", " ")
         text = active.name if active.name.startswith(kind) else f"{active.name} ({kind})"
         compat.set_caption(viewer, f"● {text}", active.colour)
 
@@ -145,23 +148,29 @@ class Picking(ModelList):
 
     @property
     def mode(self) -> str:
-        """What the mouse does to the user points: "pan_zoom", "add", "select" or "erase"."""
-        return "erase" if self.erasing else str(self.view.points.mode)
+        """What the mouse does to the user points: "pan_zoom", "add", "select", "erase" or "box".
+
+        In the last, clicks are references for a network: see `napari_tomopick.layers.boxing`.
+        """
+        return "erase" if self.erasing else "box" if self.boxing else str(self.view.points.mode)
 
     def set_mode(self, mode: str) -> None:
         """Say what the mouse does to the user points from now on."""
-        self._workspace.viewer.layers.selection.active = self.view.points
-        before, self.erasing = self.erasing, mode == "erase"
-        wanted = "pan_zoom" if self.erasing else mode
+        layers = self._workspace.viewer.layers
+        if self.view.points in layers:
+            layers.selection.active = self.view.points
+        before = self.mode
+        self.erasing, self.boxing = mode == "erase", mode == "box"
+        wanted = "pan_zoom" if self.erasing or self.boxing else mode
         if str(self.view.points.mode) != wanted:
             self.view.points.mode = wanted
-        elif before != self.erasing:
+        elif before != self.mode:
             self.mode_changed.emit()
 
     def _on_mode(self) -> None:
         # napari's own keys for its modes end erasing as well
         if str(self.view.points.mode) != "pan_zoom":
-            self.erasing = False
+            self.erasing = self.boxing = False
         self.mode_changed.emit()
 
     def set_eraser_radius(self, voxels: float) -> None:

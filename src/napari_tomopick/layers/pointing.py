@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_tomopick.geometry.planes import Plane
+    from napari_tomopick.models.references import Role
     from napari_tomopick.models.user_points import Model
 
 Pixel = tuple[float, float]
@@ -89,6 +90,20 @@ class Pane(Protocol):
 
         ``second`` if it is the latter half of a double click, which must not add twice.
         """
+
+
+class Referring(Protocol):
+    """What clicks come to where they are references for a network; see `napari_tomopick.layers.boxing`."""
+
+    @property
+    def on(self) -> bool:
+        """Whether that is what clicks are now."""
+
+    def refer(self, spot: Spot | None, role: Role | None = None) -> tuple[str, int]:
+        """Add a reference at a place, of the kind that is chosen or of this one; return its row."""
+
+    def remove_at(self, spot: Spot | None, row: tuple[str, int] | None) -> None:
+        """Remove what a user points at, given the place and the user point drawn there."""
 
 
 class Pointing:

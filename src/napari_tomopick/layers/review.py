@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
     from napari_tomopick.models.particles import Particles
     from napari_tomopick.project import ParticleSet
+
+
+PREVIEW = "preview"
+"""In place of the uid of a set: particles that are drawn, but not in the project."""
 
 
 class Review:
@@ -35,6 +40,10 @@ class Review:
         self._workspace = workspace
         self._hidden: set[str] = set()
         self._particles: dict[str, Particles] = {}
+        self._preview: tuple[Particles, str] | None = None
+        self._stood_for = ""
+        # what is done where a user deletes particles of the preview, given by their ids
+        self.preview_deleted: Callable[[list[int]], None] = lambda ids: None
         self.sets: tuple[ParticleSet, ...] = ()
         self.look = Look()
         self.view = ParticleView(self.delete_particles, self.redraw)
@@ -80,6 +89,10 @@ class Review:
     def reload(self) -> None:
         """Ask the session for the particles of the shown tomogram, and draw them."""
         session, tomogram = self._workspace.session, self._workspace.tomogram
+        if self._preview is not None:
+            name = "" if tomogram is None else tomogram.name
+            if (self._preview[0].tomograms != name).any():
+                self._preview = None
         if session is None or tomogram is None:
             self.sets, self._particles = (), {}
         else:
@@ -90,10 +103,38 @@ class Review:
 
     def redraw(self) -> None:
         """Draw the sets as the session had them last."""
-        shown = {s.uid: (self._particles[s.uid], s.colour) for s in self.sets if self.is_visible(s.uid)}
+        shown = self.drawn
         tomogram = self._workspace.tomogram
         self.reach = self.view.draw(shown, self.look, tomogram.shape if tomogram is not None else (0, 0, 0))
         self._workspace.update_slab()
+
+    @property
+    def drawn(self) -> dict[str, tuple[Particles, str]]:
+        """The particles that are drawn and their colour, by the uid of their set, or `PREVIEW`."""
+        found = {
+            s.uid: (self._particles[s.uid], s.colour)
+            for s in self.sets
+            if self.is_visible(s.uid) and not (self._preview is not None and s.uid == self._stood_for)
+        }
+        return found if self._preview is None else {**found, PREVIEW: self._preview}
+
+    def preview(self, particles: Particles | None, colour: str = "", instead_of: str = "") -> None:
+        """Draw particles without an edit, or with None no more.
+
+        Parameters
+        ----------
+        particles : Particles or None
+        colour : str
+            "#rrggbb".
+        instead_of : str, optional
+            Uid of a set that they stand for, and that is not drawn meanwhile.
+        """
+        if particles is None and self._preview is None:
+            return
+        self._preview = None if particles is None else (particles, colour)
+        self._stood_for = instead_of
+        self.redraw()
+        self.sets_changed.emit()
 
     @property
     def selected(self) -> list[tuple[str, int]]:
@@ -102,7 +143,7 @@ class Review:
 
     def select(self, uid: str, particle_id: int) -> None:
         """Select one particle and show it."""
-        particles = self._particles[uid]
+        particles = self.drawn[uid][0] if uid == PREVIEW else self._particles[uid]
         position = particles.positions[particles.ids == particle_id][0]
         compat.go_to(self._workspace.viewer, xyz_to_zyx(position))
         self.view.select([(uid, particle_id)])
@@ -131,6 +172,12 @@ class Review:
 
     def delete_particles(self, rows: list[tuple[str, int]]) -> None:
         """Delete particles, given as (set uid, particle id), as one edit."""
+        previewed = [particle_id for uid, particle_id in rows if uid == PREVIEW]
+        if previewed:
+            self.preview_deleted(previewed)
+        rows = [row for row in rows if row[0] != PREVIEW]
+        if not rows:
+            return
         session = self._workspace.open_session
         with session.edit("Delete particle" if len(rows) == 1 else f"Delete {len(rows)} particles"):
             for uid in dict.fromkeys(uid for uid, _ in rows):

@@ -39,7 +39,8 @@ class Action:
 
 
 PICKING, MOVING, TRACKING, TOMOGRAMS = "Picking", "Moving about", "Tracking", "Tomograms and help"
-GROUPS = (PICKING, MOVING, TRACKING, TOMOGRAMS)
+BOXING = "Boxing: clicks are references"
+GROUPS = (PICKING, MOVING, TRACKING, BOXING, TOMOGRAMS)
 
 ACTIONS = {
     action.name: action
@@ -77,6 +78,8 @@ ACTIONS = {
         Action("options", "display options: slab, low-pass, contrast", MOVING, False),
         Action("track", "follow the membrane into the next slice", TRACKING, False),
         Action("track_on", "follow it until it is lost", TRACKING, False),
+        Action("mode_box", "clicking says what is a particle, for a network", BOXING, False),
+        Action("negative_reference", "then: what is under the mouse is not a particle", BOXING),
         Action("previous_tomogram", "previous tomogram", TOMOGRAMS, False),
         Action("next_tomogram", "next tomogram", TOMOGRAMS, False),
         Action("help", "this list", TOMOGRAMS, False),
@@ -99,6 +102,8 @@ _COMMON = {
     "2": "mode_add",
     "3": "mode_select",
     "4": "mode_look",
+    "5": "mode_box",
+    "Ctrl+left click": "negative_reference",
     "Ctrl+Z": "undo",
     "Ctrl+Shift+Z": "redo",
     "Escape": "cancel",

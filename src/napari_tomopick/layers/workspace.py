@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from psygnal import Signal, SignalInstance
 
-from napari_tomopick.errors import ProjectError, TomopickError
+from napari_tomopick.errors import ModelError, ProjectError, TomopickError
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.boxing import Boxing
 from napari_tomopick.layers.controls import Controls
 from napari_tomopick.layers.display import Display
-from napari_tomopick.layers.hand import Hand
+from napari_tomopick.layers.hand import NO_BOXING, Hand
 from napari_tomopick.layers.main_pane import MainPane, NapariKeys, NapariMouse
 from napari_tomopick.layers.picking import Picking
 from napari_tomopick.layers.pointing import Pointing
@@ -96,6 +97,8 @@ class Workspace:
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
         self.run: Runner = run_at_once
+        # for what takes so long that it must not keep others waiting for a thread
+        self.run_long: Runner = run_at_once
         self.session: Session | None = None
         self._shown = ""
         self.loading = ""
@@ -118,6 +121,8 @@ class Workspace:
         self.main_pane = MainPane(self)
         self.pointing = Pointing(self.main_pane)
         self.hand = Hand(self.picking, self.controls, self.pointing, self.reporting)
+        self.boxing = Boxing(self)
+        self.hand.boxing = self.boxing
         self._mouse = NapariMouse(self, self.main_pane)
         self._keys = NapariKeys(self.controls, self.hand, viewer)
         for layer in self._own_layers():
@@ -130,7 +135,8 @@ class Workspace:
             "next_tomogram": lambda: self.open_neighbour(1),
             "track": self.tracking.one,
             "track_on": self.tracking.on,
-            "cancel": self.tracking.stop,
+            "cancel": lambda: self.tracking.stop() or self.boxing.stop(),
+            "mode_box": self._box,
         }
         viewer.dims.events.ndisplay.connect(lambda: self.display_changed.emit())
 
@@ -215,6 +221,12 @@ class Workspace:
             active.remove_selected()
         else:
             self.picking.delete()
+
+    def _box(self) -> None:
+        """Let clicks be references, where there is something to see of it."""
+        if not self.boxing.opened:
+            raise ModelError(NO_BOXING)
+        self.boxing.set_role(self.boxing.role)
 
     def redo(self) -> None:
         """Do the edit again that was undone last."""

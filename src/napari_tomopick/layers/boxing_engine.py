@@ -1,0 +1,137 @@
+"""What boxing needs of a network: to be taught, to be applied, to be kept in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_tomopick.models.references import Sizes
+    from napari_tomopick.models.tomogram import Tomogram
+    from napari_tomopick.protocols.describe import Progress
+
+Found = Callable[["NDArray[Any]", "NDArray[Any]"], None]
+"""Called with positions and scores of candidates as they are found, in the thread that computes."""
+
+ADVISED = 5
+"""So many references of either kind are advised for a network."""
+
+
+class Taught(NamedTuple):
+    """The references in one tomogram, ``(n, 3)`` x, y, z in voxels each."""
+
+    tomogram: Tomogram
+    positive: NDArray[Any]
+    negative: NDArray[Any]
+
+
+class Engine(Protocol):
+    """Every call but the first may be slow, is made in any thread, and stops where ``progress`` raises."""
+
+    def prepare(self, tomogram: Tomogram, sizes: Sizes, taught: Sequence[Taught], progress: Progress) -> Any:
+        """Bring a tomogram to the sampling of the network; done once for each tomogram and sizes."""
+
+    def learn(self, references: Sequence[tuple[Any, NDArray[Any], NDArray[Any]]], name: str) -> Any:
+        """Learn at once from prepared tomograms with their positive and negative references; a `Picker`."""
+
+    def train(
+        self,
+        references: Sequence[Taught],
+        sizes: Sizes,
+        *,
+        start: Any,
+        seconds: float,
+        seed: int,
+        report: Callable[[Any], None],
+        progress: Progress,
+    ) -> Any:
+        """Train a network, from the start or on from another; a `Picker`."""
+
+    def score(
+        self, target: Any, picker: Any, *, first_z: float | None, found: Found | None, progress: Progress
+    ) -> Any:
+        """Score a tomogram, prepared or not, beginning at a slice; a `ScoreMap`."""
+
+    def load(self, path: Path) -> Any:
+        """Read a `Picker` from a file."""
+
+
+class ReferenceNetwork:
+    """The engine of `napari_tomopick.protocols.boxing`, which is imported when it is first needed."""
+
+    def prepare(self, tomogram: Tomogram, sizes: Sizes, taught: Sequence[Taught], progress: Progress) -> Any:
+        """See `Engine`."""
+        import numpy as np
+
+        from napari_tomopick.protocols import boxing
+
+        here = [t.positive for t in taught if t.tomogram.name == tomogram.name and len(t.positive)]
+        positive = here[0] if here else np.empty((0, 3))
+        return boxing.prepare(tomogram, _settings(sizes), positive, progress=progress)
+
+    def learn(self, references: Sequence[tuple[Any, NDArray[Any], NDArray[Any]]], name: str) -> Any:
+        """See `Engine`."""
+        from napari_tomopick.protocols import boxing
+
+        return boxing.learn(references, name=name)
+
+    def train(
+        self,
+        references: Sequence[Taught],
+        sizes: Sizes,
+        *,
+        start: Any,
+        seconds: float,
+        seed: int,
+        report: Callable[[Any], None],
+        progress: Progress,
+    ) -> Any:
+        """See `Engine`."""
+        from napari_tomopick.picking.references import References
+        from napari_tomopick.protocols import boxing
+
+        given = [References(t.tomogram, t.positive, t.negative) for t in references]
+        return boxing.train(
+            given,
+            _settings(sizes),
+            start=start,
+            seconds=seconds,
+            seed=seed,
+            report=report,
+            progress=progress,
+        )
+
+    def score(
+        self, target: Any, picker: Any, *, first_z: float | None, found: Found | None, progress: Progress
+    ) -> Any:
+        """See `Engine`."""
+        from napari_tomopick.protocols import boxing
+
+        return boxing.score(target, picker, first_z=first_z, found=found, progress=progress)
+
+    def load(self, path: Path) -> Any:
+        """See `Engine`."""
+        from napari_tomopick.picking.picker import Picker
+
+        return Picker.load(path)
+
+
+def _settings(sizes: Sizes) -> Any:
+    from napari_tomopick.picking.settings import BoxingSettings
+
+    return BoxingSettings(sizes.particle_size, sizes.network_box)
+
+
+def advice(positive: int, negative: int) -> str:
+    """What is still to be clicked; "" where there is enough of both kinds."""
+    missing = [
+        f"{ADVISED - count} more {role}"
+        for role, count in (("positive", positive), ("negative", negative))
+        if count < ADVISED
+    ]
+    if not missing:
+        return ""
+    return f"At least {ADVISED} of each kind are advised: {' and '.join(missing)}."

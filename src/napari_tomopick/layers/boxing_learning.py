@@ -1,0 +1,125 @@
+"""The instant stage of boxing: after each click, what the references lead to is found anew."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from napari_tomopick.errors import Cancelled
+from napari_tomopick.layers.background import Background
+from napari_tomopick.layers.boxing_picks import Scored
+
+if TYPE_CHECKING:
+    from napari_tomopick.layers.boxing import Boxing
+    from napari_tomopick.protocols.describe import Progress
+
+# prepared tomograms take much memory
+MOST_TOMOGRAMS = 3
+# the size of the particles is estimated anew when there are so many positive references
+ESTIMATED_AT = (1, 3, 6)
+
+
+class Learning:
+    """Learns in the background whenever asked; only what was asked last comes to anything.
+
+    Parameters
+    ----------
+    boxing : Boxing
+
+    Attributes
+    ----------
+    background : Background
+    trouble : str
+        Why the last attempt failed.
+    """
+
+    def __init__(self, boxing: Boxing) -> None:
+        self._boxing = boxing
+        self.background = Background(lambda: boxing.workspace.run_long)
+        self._prepared: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        # one click more is no reason to prepare a tomogram twice, nor to begin anew
+        self._preparing = threading.Lock()
+        self._given_up = threading.Event()
+        self.trouble = ""
+
+    def stop(self) -> bool:
+        """Give up what is under way. False if nothing is."""
+        self._given_up.set()
+        return self.background.stop()
+
+    def forget(self) -> None:
+        """Let go of everything that was prepared."""
+        self._prepared = OrderedDict()
+
+    def learn(self, *, show: bool) -> None:
+        """Learn from the references as they are now, and look for particles in the shown tomogram.
+
+        Parameters
+        ----------
+        show : bool
+            Whether what is found is drawn; else it is only there for the sliders to work on.
+        """
+        boxing = self._boxing
+        work, tomogram = boxing.workspace, boxing.workspace.tomogram
+        taught = [] if tomogram is None else boxing.taught()
+        if tomogram is None or not (
+            any(len(t.positive) for t in taught) and any(len(t.negative) for t in taught)
+        ):
+            self.background.stop()
+            boxing.picks.take_instant(None, show=False)
+            return
+        used, sizes, label, engine = taught[:MOST_TOMOGRAMS], boxing.sizes, boxing.label, boxing.engine
+        count = sum(len(t.positive) for t in taught)
+        bucket = sum(count >= least for least in ESTIMATED_AT) if sizes.particle_size is None else 0
+
+        if self._given_up.is_set():
+            self._given_up = threading.Event()
+        given_up, kept = self._given_up, self._prepared
+
+        def prepared(one: Any, progress: Progress) -> Any:
+            # by file, too: a tomogram may be taken from another one
+            key = (one.name, one.path, sizes.particle_size, sizes.network_box, bucket, label)
+            with self._preparing:
+                progress(0, 0, f"Preparing {one.name}")
+                if key not in kept:
+                    kept[key] = engine.prepare(one, sizes, taught, patient(progress))
+                    while len(kept) > MOST_TOMOGRAMS:
+                        kept.popitem(last=False)
+                kept.move_to_end(key)
+                return kept[key]
+
+        def patient(progress: Progress) -> Progress:
+            def report(done: int, total: int, text: str) -> None:
+                try:
+                    progress(done, total, text)
+                except Cancelled:
+                    # what was begun is of use to whatever has taken the place of this
+                    if given_up.is_set():
+                        raise
+
+            return report
+
+        def compute(progress: Progress) -> Scored:
+            here = prepared(tomogram, progress)
+            references = [
+                (here if t.tomogram.name == tomogram.name else prepared(t.tomogram, progress), *t[1:])
+                for t in used
+            ]
+            picker = engine.learn(references, label)
+            progress(0, 0, "Looking for particles")
+            scores = engine.score(here, picker, first_z=None, found=None, progress=progress)
+            return Scored(tomogram.name, picker, scores)
+
+        def done(scored: Scored) -> None:
+            self.trouble = ""
+            boxing.picks.take_instant(scored, show=show)
+
+        def failed(error: Exception) -> None:
+            self.trouble = str(error)
+            boxing.picks.take_instant(None, show=False)
+            if not isinstance(error, Cancelled):
+                with work.reporting():
+                    raise error
+
+        self.background.start("Learning from the references", compute, done, failed)
