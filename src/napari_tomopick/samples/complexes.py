@@ -44,6 +44,8 @@ class CrowdedTomogram:
         Dense is dark; mean 0, standard deviation 1.
     voxel_size_angstrom : float
     acquisition : Acquisition
+    defocus_angstrom : float
+        Underfocus is positive.
     particles : mapping of str to Particles
         True poses of each kind; `TARGET` is one of them. A position is the complex's centre of mass.
     maps : mapping of str to float32 array
@@ -59,6 +61,7 @@ class CrowdedTomogram:
     volume: NDArray[np.float32]
     voxel_size_angstrom: float
     acquisition: Acquisition
+    defocus_angstrom: float
     particles: Mapping[str, Particles]
     maps: Mapping[str, NDArray[np.float32]]
     gold: NDArray[np.float64]
@@ -169,6 +172,7 @@ def crowded_tomogram(
         ),
         voxel_size_angstrom=voxel_size_angstrom,
         acquisition=acquisition,
+        defocus_angstrom=defocus_angstrom,
         particles={kind: truth(found) for kind, found in poses.items()},
         maps={kind: thing.map(2 * round(180 * angstrom)) for kind, thing in kinds.items()},
         gold=np.array(beads).reshape(-1, 3),

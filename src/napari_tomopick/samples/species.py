@@ -1,6 +1,6 @@
 """Complexes that only their shape tells apart: of one mass and one radius of gyration, in Å.
 
-What picks by size, darkness or contrast cannot choose one kind among them.
+All are lumpy on one scale, so that neither size, darkness nor contrast, coarse or fine, marks one kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from napari_tomopick.samples.phantoms import Blobs
 
 Points = NDArray[np.float64]
 
-_SIGMA_ANGSTROM = 17.0
+_BLOBS = 235  # of every kind, about as many as `phantoms.ribosome` has
+_SCATTER_ANGSTROM = 7.0
+_CROWD_ANGSTROM = 34.0
 _MASS = 6.5e6  # in Å^3 of density: it then reaches 2.5 to 6 within a complex
 # of `phantoms.ribosome`: as wide as the others, and lumpy, for its RNA
 _RIBOSOME_SCALE, _RIBOSOME_SHARPNESS = 0.92, 0.6
@@ -63,15 +65,19 @@ def complexes() -> Mapping[str, Blobs]:
     }
     kinds = {"ribosome": likened(model, model)}
     for name, shape in shapes.items():
-        kinds[name] = likened(_evenly_dense(shape()), model)
+        kinds[name] = likened(_lumpy(shape()), model)
     return kinds
 
 
-def _evenly_dense(points: Points) -> Blobs:
-    """Blobs at these points, which weigh the less the more crowded they are."""
-    apart = np.linalg.norm(points[:, None] - points, axis=2)
-    crowd = np.exp(-0.25 * (apart / _SIGMA_ANGSTROM) ** 2).sum(axis=1)
-    return Blobs(points, np.full(len(points), _SIGMA_ANGSTROM), 1 / crowd)
+def _lumpy(points: Points) -> Blobs:
+    """Small blobs about these points, in the same number for every shape, about evenly dense on the whole."""
+    # its own seed: the object is the same whatever the seed of the tomogram
+    rng = np.random.default_rng(81)
+    shape = (_BLOBS, 3)
+    centres = np.resize(rng.permutation(points), shape) + rng.normal(0, _SCATTER_ANGSTROM, shape)
+    apart = np.linalg.norm(centres[:, None] - centres, axis=2)
+    crowd = np.exp(-((apart / _CROWD_ANGSTROM) ** 2)).sum(axis=1)
+    return Blobs(centres, rng.uniform(12, 15, _BLOBS), rng.uniform(0.6, 1.4, _BLOBS) / crowd)
 
 
 def _circle(n: int, radius: float, height: float, turn_degrees: float = 0.0) -> Points:
