@@ -38,6 +38,7 @@ Stage = Literal["instant", "network"]
 
 NO_TOMOGRAM = "Open a tomogram first."
 NOTHING_HERE = "There is no reference and no particle under the mouse."
+ARTICLES: dict[Role, str] = {"positive": "a positive", "negative": "a negative"}
 MIN_SIZE, MAX_SIZE = 2, 4096
 DEFAULT_SIZES = Sizes(box_size=32)
 # two references nearer than this part of the box are of one particle
@@ -86,6 +87,11 @@ class Boxing:
     def _tell(self) -> None:
         self.changed.emit()
 
+    def _caption(self) -> None:
+        """Say in the picture what a click is."""
+        what = f"{self.label}: a click is {ARTICLES[self.role]} reference"
+        self.workspace.picking.set_boxing_caption(f"● {what}", roles.COLOURS[self.role])
+
     # being open
 
     @property
@@ -109,8 +115,7 @@ class Boxing:
             self._links.append((signal, slot))
         work.review.preview_deleted = self.picks.delete
         self._take_label()
-        if work.session is not None:
-            work.picking.set_mode("box")
+        work.picking.set_mode("box")
         self._on_tomogram()
 
     def close(self) -> None:
@@ -142,6 +147,7 @@ class Boxing:
         """Go on with a kind of particle of the project."""
         known = self.labels
         self.label = self.label if self.label in known else known[0] if known else jobs.DEFAULT_LABEL
+        self._caption()
 
     def _on_tomogram(self) -> None:
         self.picks.show_tomogram()
@@ -184,6 +190,7 @@ class Boxing:
             self.stop()
             self._planned.setdefault(label, self.sizes)
             self.label = label
+            self._caption()
             self.picks.show_tomogram()
             self._on_models()
 
@@ -197,6 +204,7 @@ class Boxing:
             jobs.rename_label(self.workspace.open_session, before, new)
         self.network.rename(before, new)
         self.label = new
+        self._caption()
         self._seen = self._signature()
         self.changed.emit()
 
@@ -290,6 +298,7 @@ class Boxing:
         """Let a plain click say that something is a particle, or that it is not; None: clicks only look."""
         if role is not None:
             self.role = role
+            self._caption()
         self.workspace.picking.set_mode("pan_zoom" if role is None else "box")
         self.changed.emit()
 

@@ -25,15 +25,15 @@ TITLES: dict[Kind, str] = {
     "particles": "Particles",
     "uncertain": "Uncertain",
 }
-REFERENCE_HINT = "Click: go there. Shift+click: remove. Ctrl+Shift+click: remove it and all after it."
+REFERENCE_HINT = "Click: go there. Shift+click: remove. Ctrl+Shift+click: this and all after."
 HINTS: dict[Kind, str] = {
     "positive": REFERENCE_HINT,
     "negative": REFERENCE_HINT,
     "particles": (
-        "Click: a positive reference. Ctrl+click: a negative one. Shift+click: delete. "
-        "Ctrl+Shift+click: delete it and all after it. Right click: go there."
+        "Click: positive. Ctrl+click: negative. Shift+click: delete. "
+        "Ctrl+Shift+click: this and all after. Right click: go there."
     ),
-    "uncertain": "Is it one? + or click: yes. − or Ctrl+click: no. Right click: go there.",
+    "uncertain": "Is it one? +, click: yes. −, Ctrl+click: no. Right click: go there.",
 }
 EMPTY: dict[Kind, str] = {
     "positive": "Click particles in the slices.",
@@ -96,7 +96,11 @@ class BoxingGallery(Gallery):
     @property
     def title(self) -> str:
         """What it is called, with the number of its boxes."""
-        count = len(self.boxes)
+        boxing, count = self._boxing, 0
+        if self.kind in ("positive", "negative"):
+            count = boxing.count("positive" if self.kind == "positive" else "negative")
+        elif self.kind == "particles" and boxing.picks.shown is not None:
+            count = len(boxing.picks.shown)
         return f"{TITLES[self.kind]} {count}" if count else TITLES[self.kind]
 
     @property

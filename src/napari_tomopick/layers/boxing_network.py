@@ -147,7 +147,7 @@ class Network:
     def reset(self) -> None:
         """Forget the network of this kind of particle; the references stay."""
         self._trained.pop(self._boxing.label, None)
-        self.training, self.message = None, "The network is forgotten; the references are as they were."
+        self.training, self.message = None, ""
         self._boxing.picks.set_stage("instant")
 
     # training
@@ -200,7 +200,6 @@ class Network:
                 sum(len(t.positive) for t in taught),
                 sum(len(t.negative) for t in taught),
             )
-            self.message = "Trained."
             if label == boxing.label:
                 boxing.picks.set_stage("network")
                 self.look()
@@ -238,10 +237,9 @@ class Network:
     def _keep(self) -> None:
         picks = self._boxing.picks
         picks.keep()
-        kept = picks.kept
+        kept, self.message = picks.kept, ""
         count = 0 if kept is None else len(kept)
-        self.message = f"{counted('Kept', count, 'particle')} in '{self._boxing.label}'."
-        self._boxing.workspace.say(self.message)
+        self._boxing.workspace.say(f"{counted('Kept', count, 'particle')} in '{self._boxing.label}'.")
 
     def _score(self, then: Callable[[], None]) -> None:
         """Score the shown tomogram in the background, from the shown slice on, and show what is found."""

@@ -84,6 +84,7 @@ class Picks:
         self._rejected: dict[tuple[str, str], NDArray[np.float64]] = {}
         self._streamed: list[tuple[NDArray[Any], NDArray[Any]]] | None = None
         self._stream = threading.Lock()
+        self._suggested: tuple[Any, NDArray[np.float64], NDArray[np.float64]] | None = None
 
     # what there is
 
@@ -178,7 +179,7 @@ class Picks:
 
     def close(self) -> None:
         """Draw nothing that is not kept."""
-        self._instant = None
+        self._instant = self._suggested = None
         self._draw(None)
         self.map.show(None)
 
@@ -402,6 +403,10 @@ class Picks:
         if scored is None:
             return np.empty((0, 3)), np.empty(0)
         known = [m.points for m in boxing.models(boxing.workspace.tomogram_name)]
-        away_from = np.concatenate([np.empty((0, 3)), *known])
-        places, scores = scored.scores.suggestions(number, away_from, self.distance)
-        return as_positions(places), np.asarray(scores, np.float64)
+        # what is shown asks again and again
+        key = (scored, number, self.distance, *map(id, known))
+        if self._suggested is None or self._suggested[0] != key:
+            away_from = np.concatenate([np.empty((0, 3)), *known])
+            places, scores = scored.scores.suggestions(number, away_from, self.distance)
+            self._suggested = key, as_positions(places), np.asarray(scores, np.float64)
+        return self._suggested[1:]

@@ -67,6 +67,8 @@ class Picking(ModelList):
         self.erasing = False
         self.boxing = False
         self.eraser_radius = ERASER_RADIUS
+        # what stands in the picture while references are clicked, and its colour
+        self.boxing_caption = ("", "#ffffff")
         self._previewed: dict[Row, NDArray[np.float64] | None] = {}
         self.view.points.events.mode.connect(self._on_mode)
         self.view.points.events.visible.connect(lambda: self.shown_changed.emit())
@@ -136,6 +138,9 @@ class Picking(ModelList):
     def _caption(self, active: Model | None) -> None:
         """Say in the picture which model gets the points."""
         viewer = self._workspace.viewer
+        if self.mode == "box" and not compat.is_3d(viewer):
+            compat.set_caption(viewer, *self.boxing_caption)
+            return
         if active is None or compat.is_3d(viewer):
             compat.set_caption(viewer, "", "white")
             return
@@ -165,13 +170,20 @@ class Picking(ModelList):
         if str(self.view.points.mode) != wanted:
             self.view.points.mode = wanted
         elif before != self.mode:
-            self.mode_changed.emit()
+            self._on_mode()
 
     def _on_mode(self) -> None:
         # napari's own keys for its modes end erasing as well
         if str(self.view.points.mode) != "pan_zoom":
             self.erasing = self.boxing = False
+        self._caption(self.active)
         self.mode_changed.emit()
+
+    def set_boxing_caption(self, text: str, colour: str) -> None:
+        """Say in the picture what clicks are while references are clicked."""
+        if (text, colour) != self.boxing_caption:
+            self.boxing_caption = text, colour
+            self._caption(self.active)
 
     def set_eraser_radius(self, voxels: float) -> None:
         """Let the eraser take points within so many voxels."""

@@ -30,6 +30,7 @@ from napari_tomopick.layers.controls import Binding, Controls, check_suits
 from napari_tomopick.layers.gesture_names import together
 from napari_tomopick.layers.schemes import (
     ACTIONS,
+    BOXING,
     DRAGS,
     MOVING,
     PICKING,
@@ -44,7 +45,7 @@ from napari_tomopick.widgets.focus import press
 from napari_tomopick.widgets.hand_events import BUTTONS, key_name, modifiers
 
 SPACING = 6
-COLUMNS = ((PICKING, TRACKING), (MOVING, TOMOGRAMS))
+COLUMNS = ((PICKING, TRACKING, BOXING), (MOVING, TOMOGRAMS))
 ARROWS = {"Left", "Right", "Up", "Down"}
 # what a user of each scheme should know first
 HINT_ACTIONS = {

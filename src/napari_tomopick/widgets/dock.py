@@ -56,7 +56,8 @@ class Dock(QWidget):
 
     Its widgets stand in ``column``, which scrolls, and in ``above`` and ``below`` it, always in sight.
     ``place`` is where it opens: as a tab at the right of the window, below the slices, or as a window of its
-    own, for what needs room; from there the user may drag it anywhere.
+    own, for what needs room; from there the user may drag it anywhere. ``at_start`` says of one at the right
+    whether it opens with the window.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ class Dock(QWidget):
 
     refreshed = Signal()
     place: Literal["right", "bottom", "window"] = "right"
+    at_start = True
 
     def __init__(self, viewer: Any, name: str) -> None:
         super().__init__()
@@ -152,6 +154,8 @@ class Dock(QWidget):
         if self.place == "bottom":
             window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, frame)
         if self.place != "window":
+            # the name of the plugin behind that of the dock would leave a tab no room for either
+            frame.setWindowTitle(frame.windowTitle().partition(" (")[0])
             self._join_the_others(window, frame)
         else:
             around = window.geometry()

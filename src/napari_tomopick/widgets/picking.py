@@ -195,7 +195,7 @@ class PickingDock(Dock):
 
     def _make_modes(self) -> None:
         self.modes: dict[str, QPushButton] = {}
-        group = QButtonGroup(self)
+        self._modes = group = QButtonGroup(self)
         for mode, text, tip in MODES:
             button = self.button(text, f"mode-{mode}", lambda m=mode: self.picking.set_mode(m), tip)
             button.setCheckable(True)
@@ -243,6 +243,7 @@ class PickingDock(Dock):
                         ("Montage", "Slices side by side, to trace a membrane in many of them"),
                         ("Views", "The other two planes and an oblique one, linked with the slices"),
                         ("Gallery", "The boxes about the points, to go to and to weed out"),
+                        ("Boxing", "Find particles with a network that is taught by a few clicks"),
                     )
                 )
             )
@@ -271,9 +272,12 @@ class PickingDock(Dock):
         for widget in (self.copy_button, self.delete_button, self.type, self.box, self.group):
             widget.setEnabled(model is not None)
         self._refresh_marker(model)
+        # while references are clicked, none of them is chosen
+        self._modes.setExclusive(False)
         for mode, button in self.modes.items():
             button.setEnabled(there)
             button.setChecked(mode == picking.mode)
+        self._modes.setExclusive(True)
         self.eraser.setVisible(picking.mode == "erase")
         _show_value(self.eraser_radius, picking.eraser_radius)
         if model is not None:

@@ -10,6 +10,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDockWidget
 
 from napari_tomopick.layers.workspace import workspace_for
+from napari_tomopick.widgets.boxing import BoxingDock
 from napari_tomopick.widgets.gallery import GalleryDock
 from napari_tomopick.widgets.montage import MontageDock
 from napari_tomopick.widgets.picking import PickingDock
@@ -26,6 +27,7 @@ COMFORTABLE = (1400, 900)
 DOCKS = {
     "Tomograms": TomogramsDock,
     "Picking": PickingDock,
+    "Boxing": BoxingDock,
     "Steps": StepsDock,
     "Review": ReviewDock,
     "Views": ViewsDock,
@@ -39,7 +41,7 @@ def add_docks(viewer: napari.viewer.Viewer) -> dict[str, QDockWidget]:
     docks = {
         name: viewer.window.add_dock_widget(dock(viewer), name=name, area="right", tabify=True)
         for name, dock in DOCKS.items()
-        if dock.place == "right"
+        if dock.place == "right" and dock.at_start
     }
     _bring_to_front(docks["Tomograms"])
     return docks
