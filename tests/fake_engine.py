@@ -54,7 +54,7 @@ class FakeScores:
     def volume(self):
         return self.values, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
-    def suggestions(self, number, away_from, minimum_distance):
+    def suggestions(self, number, minimum_distance, away_from=()):
         places, scores = self.peaks(0.2, minimum_distance)
         if len(away_from) and len(places):
             far = np.linalg.norm(places[:, None] - away_from[None], axis=2).min(axis=1) >= minimum_distance
@@ -133,7 +133,7 @@ class FakeEngine:
         if self.fails is not None:
             raise self.fails
         smooth = target if isinstance(target, np.ndarray) else self._smooth(target)
-        scores = FakeScores(1 / (1 + np.exp(-6 * (smooth / picker.level - 1))))
+        scores = FakeScores(1 / (1 + np.exp(-4 * (smooth / picker.level - 1))))
         if found is not None:
             places, values = scores.peaks(0.3, SIZE)
             order = np.argsort(np.abs(places[:, 2] - (first_z or 0)))

@@ -407,6 +407,6 @@ class Picks:
         key = (scored, number, self.distance, *map(id, known))
         if self._suggested is None or self._suggested[0] != key:
             away_from = np.concatenate([np.empty((0, 3)), *known])
-            places, scores = scored.scores.suggestions(number, away_from, self.distance)
+            places, scores = scored.scores.suggestions(number, self.distance, away_from)
             self._suggested = key, as_positions(places), np.asarray(scores, np.float64)
         return self._suggested[1:]

@@ -124,7 +124,7 @@ class NetworkControls(QWidget):
             self._stages.addButton(widget)
             widget.clicked.connect(lambda _, s=stage: self._dock.reported(lambda: boxing.picks.set_stage(s)))
         self.threshold = SliderField(
-            "Threshold", "threshold", 0.0, 1.0, decimals=2, tip="Lowest score: 0.5 is as likely as not"
+            "Threshold", "threshold", 0.0, 1.0, decimals=3, tip="Lowest score: 0.5 is as likely as not"
         )
         self.distance = SliderField(
             "Distance", "distance", 0.0, 200.0, tip="Smallest distance in voxels between two particles"

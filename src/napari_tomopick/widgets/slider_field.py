@@ -60,7 +60,7 @@ class SliderField(QWidget):
         self.number.setObjectName(name)
         self.number.setDecimals(decimals)
         self.number.setRange(minimum, maximum)
-        self.number.setSingleStep(10.0**-decimals)
+        self.number.setSingleStep(10.0 ** -min(decimals, 2))
         self.number.setKeyboardTracking(False)
         self.number.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         for widget in (self.label, self.slider, self.number):
