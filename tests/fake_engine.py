@@ -159,8 +159,8 @@ def planted(shape=(40, 60, 80), n=12, seed=0):
         if all(np.linalg.norm(place - other) > 14 for other in places):
             places.append(place)
     volume = np.zeros(shape, np.float32)
-    for x, y, z in np.array(places, int):
-        volume[z, y, x] = 1.0
+    for (x, y, z), bright in zip(np.array(places, int), np.linspace(0.75, 1.25, n), strict=True):
+        volume[z, y, x] = bright
     volume = gaussian_filter(volume, 3.0)
     volume /= volume.max()
     return volume + rng.normal(0, 0.15, shape).astype(np.float32), np.array(places)

@@ -1,6 +1,8 @@
 """Opens the window as `napari-tomopick open` does, and keeps writing what is where on the screen.
 
 usage: python watched_window.py PROJECT STATE.json
+
+With TOMOPICK_STAND_IN set, boxing has a stand-in for the network.
 """
 
 import json
@@ -17,6 +19,10 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QTabBar, QWidget
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.window import open_window
 
+sys.path.append(str(Path(__file__).parents[1]))
+from fake_engine import FakeEngine
+
+STAND_IN = bool(os.environ.get("TOMOPICK_STAND_IN"))
 INTERVAL_MS = 50
 
 
@@ -44,6 +50,27 @@ def montage_state():
         "complete": montage.missing == 0,
         "pixels_per_voxel": float(canvas.viewport.scale),
         "tiles": {z: [float(x) + corner.x(), float(y) + corner.y()] for z, (x, y) in places.items()},
+    }
+
+
+def boxing_state():
+    """What the Boxing dock shows, and where its pictures are on the screen."""
+    docks = [w for w in QApplication.allWidgets() if w.objectName() == "tomopick-boxing" and w.isVisible()]
+    if not docks:
+        return None
+    boxing, page = docks[0].boxing, docks[0].galleries.page
+    shown = boxing.picks.shown
+    return {
+        "on": boxing.on,
+        "role": boxing.role,
+        "stage": boxing.picks.stage,
+        "live": boxing.picks.live,
+        "picks": [] if shown is None else shown.positions.tolist(),
+        "scores": [] if shown is None else shown.scores.tolist(),
+        "threshold": boxing.picks.threshold,
+        "running": boxing.learning.background.running or boxing.network.background.running,
+        "kind": page.gallery.kind,
+        "tiles": [rectangle(page.grid, page.grid.tile_rect(i)) for i in range(len(page.grid.tiles))],
     }
 
 
@@ -77,6 +104,7 @@ def state(viewer):
         "plane": int(viewer.dims.order[0]),
         "tracking": workspace.tracking.running,
         "montage": montage_state(),
+        "boxing": boxing_state(),
         "canvas": rectangle(canvas.native),
         "zero": [float(zero[0]) + corner.x(), float(zero[1]) + corner.y()],
         "pixels_per_voxel": [float(one[0] - zero[0]), float(one[1] - zero[1])],
@@ -100,6 +128,9 @@ def watch(path):
     viewer = napari.current_viewer()
     if viewer is None:
         return
+    workspace = workspace_for(viewer)
+    if STAND_IN and not isinstance(workspace.boxing.engine, FakeEngine):
+        workspace.boxing.engine = FakeEngine(steps=60)
     temporary = path.with_suffix(".new")
     try:
         temporary.write_text(json.dumps(state(viewer)))

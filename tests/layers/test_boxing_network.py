@@ -271,8 +271,8 @@ def test_galleries(boxed):
     np.testing.assert_allclose(boxed.viewer.dims.point, np.round(BALLS[1][::-1]))
     particles.go_to(3)
     assert boxed.review.selected == [(PREVIEW, int(particles.boxes.ids[3]))]
-    place = particles.boxes.positions[-1]
-    particles.click(len(particles.boxes) - 1, control=True)
+    place = particles.boxes.positions[0]
+    particles.click(0, control=True)
     np.testing.assert_array_equal(boxing.model("negative").points[-1], place)
     # what is shown now was found since
     boxing.picks.set_cutoffs(maximum=9)

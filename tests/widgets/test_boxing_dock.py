@@ -160,7 +160,7 @@ def test_training_with_progress_and_cancel(box, press, qtbot):
     press(box, "train")
     settle(box, qtbot)
     assert box.network.plot.loss == boxing.network.trained.picker.history
-    assert "held back: 0.90" in box.network.plot.text
+    assert "held back: 0.90" in box.network.plot.text()
     assert box.network.state.text().startswith("Network, trained 20 s: ")
     press(box, "apply")
     settle(box, qtbot)
@@ -247,7 +247,7 @@ def test_files(box, press, qtbot, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(tmp_path / "n.safetensors"), ""))
     press(box, "load-network")
     settle(box, qtbot)
-    assert box.network.plot.text == "Loaded: n.safetensors"
+    assert box.network.plot.text() == "Loaded: n.safetensors"
     assert "taught at 10 Å" in box.network.message.text()
     press(box, "apply")
     settle(box, qtbot)

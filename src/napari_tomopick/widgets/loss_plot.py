@@ -32,7 +32,6 @@ class LossPlot(QWidget):
         """What is drawn."""
         return self._loss
 
-    @property
     def text(self) -> str:
         """What stands over it."""
         return self._text

@@ -276,7 +276,7 @@ def test_a_particle_goes_with_a_click_in_the_slice(boxed, balls, click):
     picks = boxed.boxing.picks
     teach(boxed, balls)
     before = picks.shown
-    x, y, z = before.positions[-1]
+    x, y, z = before.positions[0]
     to_slice(boxed, z)
     click((z, y, x), modifiers=("Shift",))
     assert len(picks.shown) == len(before) - 1
