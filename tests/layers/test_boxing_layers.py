@@ -222,6 +222,10 @@ def test_what_is_seen_is_what_is_kept(boxed, balls):
     assert boxed.session.particle_set(kept.uid).count == 3
     boxed.undo()
     assert boxed.session.particle_set(kept.uid).count == len(fewer)
+    # the sliders stand where they stood
+    assert picks.cutoffs.maximum is None
+    boxed.redo()
+    assert picks.cutoffs.maximum == 3
 
 
 def test_cut_offs_that_make_no_sense(boxed):

@@ -128,15 +128,17 @@ def test_particles_appear_as_they_are_found(boxed):
         counts.append(len(boxing.picks.shown))
 
     function, done, _ = waiting.jobs.pop()
-    found = boxing.picks.found
-    boxing.picks.found = lambda *what: (found(*what), look())
-    # the bound method was taken when the job was made
+    put = boxing.picks.stream.put
+    boxing.picks.stream.put = lambda *what: (put(*what), look())
     result = function()
-    look()
+    assert counts == sorted(counts)
+    assert 0 < counts[0] < counts[-1]
     done(result)
     assert counts[-1] == len(boxing.picks.shown)
     assert boxing.picks.live
-    boxing.picks.found = found
+    # nothing is taken any more
+    put([[1, 1, 1]], [1.0])
+    assert boxing.picks.stream.take() is None
 
 
 def test_stopping_leaves_what_was_there(boxed):

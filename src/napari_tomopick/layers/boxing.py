@@ -108,7 +108,7 @@ class Boxing:
             (work.session_changed, self._on_session),
             (work.tomogram_changed, self._on_tomogram),
             (work.tomograms_changed, self._on_models),
-            (work.review.sets_changed, self._tell),
+            (work.review.sets_changed, self._on_sets),
             (work.picking.mode_changed, self._tell),
         ):
             signal.connect(slot)
@@ -160,6 +160,10 @@ class Boxing:
         if now != self._seen:
             self._seen = now
             self.learning.learn(show=True)
+        self.changed.emit()
+
+    def _on_sets(self) -> None:
+        self.picks.follow_kept()
         self.changed.emit()
 
     def _signature(self) -> tuple[Any, ...]:

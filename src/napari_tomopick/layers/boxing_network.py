@@ -132,6 +132,18 @@ class Network:
         if before in self._trained:
             self._trained[after] = self._trained.pop(before)
 
+    @property
+    def saved(self) -> Path | None:
+        """The file in which a network of this kind of particle was saved last, if it is there."""
+        session = self._boxing.workspace.session
+        results = () if session is None else session.results()
+        found = [
+            result.path
+            for result in results
+            if result.kind == "network" and result.step.parameters.get("label") == self._boxing.label
+        ]
+        return found[-1] if found and found[-1].exists() else None
+
     def forget_all(self) -> None:
         """Let go of all networks, as another project is opened."""
         self._trained.clear()
@@ -248,10 +260,10 @@ class Network:
         if tomogram is None or picker is None:
             return
         first = None if compat.sliced_axis(work.viewer) else float(compat.slice_index(work.viewer))
-        picks.start_streaming()
+        picks.stream.start()
 
         def compute(progress: Progress) -> Scored:
-            scores = engine.score(tomogram, picker, first_z=first, found=picks.found, progress=progress)
+            scores = engine.score(tomogram, picker, first_z=first, found=picks.stream.put, progress=progress)
             return Scored(tomogram.name, picker, scores)
 
         def done(scored: Scored) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,9 @@ from numpy.typing import NDArray
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.coordinates import as_positions
 from napari_tomopick.layers.boxing_map import ScoreLayer
+from napari_tomopick.layers.boxing_stream import Stream
 from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.step import Step
 from napari_tomopick.protocols import jobs_boxing as jobs
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ class Picks:
         self._live: Particles | None = None
         # what a user has thrown out is not found again
         self._rejected: dict[tuple[str, str], NDArray[np.float64]] = {}
-        self._streamed: list[tuple[NDArray[Any], NDArray[Any]]] | None = None
-        self._stream = threading.Lock()
+        self.stream = Stream()
+        # the record of what is kept, as the cut-offs go by it
+        self._step: Step | None = None
         self._suggested: tuple[Any, NDArray[np.float64], NDArray[np.float64]] | None = None
 
     # what there is
@@ -267,36 +269,19 @@ class Picks:
 
     # while a tomogram is gone through
 
-    def start_streaming(self) -> None:
-        """Show particles as they are found from now on."""
-        self._streamed = []
-
-    def found(self, places: Any, scores: Any) -> None:
-        """Take candidates that were found; called by the thread that looks for them."""
-        with self._stream:
-            if self._streamed is not None:
-                self._streamed.append((np.asarray(places, np.float64), np.asarray(scores, np.float64)))
-                self._fresh = True
-
-    _fresh = False
-
     def show_streamed(self) -> None:
         """Draw what was found so far; to be called now and then."""
-        with self._stream:
-            if not self._fresh or not self._streamed:
-                return
-            self._fresh = False
-            places = np.concatenate([places.reshape(-1, 3) for places, _ in self._streamed])
-            scores = np.concatenate([scores.reshape(-1) for _, scores in self._streamed])
+        fresh = self.stream.take()
+        if fresh is None:
+            return
+        places, scores = fresh
         good = scores >= self.threshold
         self._draw(self._as_particles(*self._limited(places[good], scores[good])))
         self._boxing.changed.emit()
 
     def stop_streaming(self) -> None:
         """Draw no more of it; what was drawn goes, unless it is known wholly by now."""
-        with self._stream:
-            streamed, self._streamed, self._fresh = self._streamed, None, False
-        if streamed is not None:
+        if self.stream.stop():
             self._draw(None)
 
     # keeping
@@ -324,13 +309,25 @@ class Picks:
         ):
             if kept is None and not len(particles):
                 raise ParameterError("No particle has a score above the threshold: lower it.")
-            jobs.keep_picks(
-                work.open_session, boxing.label, work.tomogram_name, particles, self.step(work.tomogram_name)
-            )
+            # what follows from the cut-offs that are set need not be followed
+            self._step = self.step(work.tomogram_name)
+            jobs.keep_picks(work.open_session, boxing.label, work.tomogram_name, particles, self._step)
         self._draw(None)
         boxing.changed.emit()
 
-    def step(self, tomogram: str) -> Any:
+    def follow_kept(self) -> None:
+        """Let the cut-offs be those of what is kept, where that is due to undo or redo."""
+        session, name = self._boxing.workspace.session, self._boxing.workspace.tomogram_name
+        found = None if session is None else jobs.picks_of(session, self._boxing.label)
+        if self.live or found is None or found.step == self._step:
+            return
+        self._step, values = found.step, found.step.parameters
+        if f"tomogram {name}" in found.step.inputs and {"threshold", "minimum_distance"} <= set(values):
+            maximum = values.get("maximum_number")
+            self.cutoffs = Cutoffs(values["threshold"], values["minimum_distance"], maximum)
+            self._boxing.changed.emit()
+
+    def step(self, tomogram: str) -> Step:
         """The record of what finds particles now."""
         boxing = self._boxing
         values = {

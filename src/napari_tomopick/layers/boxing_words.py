@@ -62,7 +62,8 @@ def network_state(boxing: Boxing) -> str:
     if boxing.network.training is not None:
         return _held_back(boxing)
     if trained is None:
-        return "No network yet: Train, or Load"
+        saved = boxing.network.saved
+        return "No network yet: Train, or Load" + (f" {saved.name}" if saved is not None else "")
     if not trained.seconds:
         return f"Loaded: {trained.path.name}" if trained.path else "Loaded"
     return f"{trained.seconds:g} s on {trained.positive} + {trained.negative} −{_held_back(boxing, ', ')}"

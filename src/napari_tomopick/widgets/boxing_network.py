@@ -245,7 +245,7 @@ class NetworkControls(QWidget):
             self.boxing.network.save(Path(path))
 
     def _load(self) -> None:
-        folder = self._dock.workspace.open_session.path.parent
-        path, _ = QFileDialog.getOpenFileName(self, "Load a network", str(folder), FILES)
+        start = self.boxing.network.saved or self._dock.workspace.open_session.path.parent
+        path, _ = QFileDialog.getOpenFileName(self, "Load a network", str(start), FILES)
         if path:
             self.boxing.network.load(Path(path))
