@@ -6,6 +6,7 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
+from fake_engine import FakeEngine
 from napari_tomopick.geometry.planes import Plane
 from napari_tomopick.layers.oblique import Attitude
 from napari_tomopick.layers.overlay import Circles, Frames, Lines, Overlay, Texts
@@ -370,6 +371,26 @@ def test_points_are_moved_and_deleted_in_a_view(window, views, hand, qtbot):
     workspace.undo()
     workspace.undo()
     assert _points(window).tolist() == [[20, 29, 10], [60, 29, 30]]
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_references_are_clicked_in_a_view(window, views, hand, scheme):
+    workspace = workspace_for(window)
+    workspace.controls.set_scheme(scheme)
+    boxing = workspace.boxing
+    boxing.engine = FakeEngine()
+    boxing.open()
+    up = hand(0, (50, 30))
+    across = hand(1, (20, 15), modifier=Qt.KeyboardModifier.ControlModifier)
+    [positive] = boxing.model("positive").points
+    [negative] = boxing.model("negative").points
+    np.testing.assert_allclose(positive[[0, 2]], up)
+    np.testing.assert_allclose(negative[1:], across)
+    # all views have gone there
+    assert views.views.focus[0] == pytest.approx(negative[0])
+    hand(1, (20, 15), modifier=Qt.KeyboardModifier.ShiftModifier)
+    assert boxing.count("negative") == 0
+    boxing.close()
 
 
 def test_keys_act_in_the_view_under_the_mouse(window, views, hand, qtbot):
