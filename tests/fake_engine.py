@@ -17,6 +17,14 @@ SIZE = 10.0
 
 
 @dataclass(frozen=True)
+class Told:
+    positive: int = 0
+    negative: int = 0
+    seed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class FakePicker:
     level: float
     stage: str = "instant"
@@ -28,6 +36,7 @@ class FakePicker:
     threshold: float = 0.5
     history: tuple[float, ...] = ()
     held_back: float | None = None
+    taught: Told = Told()
 
     def lines(self):
         return [f"A {self.stage} picker taught at {self.voxel_size_angstrom:g} Å per voxel."]
@@ -125,7 +134,13 @@ class FakeEngine:
             loss.append(1.0 / (len(loss) + 1))
             report(State(step, self.steps, tuple(loss)))
         level = self._level([(self._smooth(t.tomogram), t.positive, t.negative) for t in references])
-        return FakePicker(level, "network", history=tuple(loss), held_back=0.9)
+        told = Told(
+            sum(len(t.positive) for t in references),
+            sum(len(t.negative) for t in references),
+            seed,
+            seconds + (0 if start is None else start.taught.seconds),
+        )
+        return FakePicker(level, "network", history=tuple(loss), held_back=0.9, taught=told)
 
     def score(self, target, picker, *, first_z, found, progress):
         self.calls.append("score" if isinstance(target, np.ndarray) else f"score {target.name}")

@@ -64,8 +64,8 @@ def test_training_shows_what_the_network_finds(boxed):
     assert (boxing.picks.stage, boxing.picks.live) == ("network", True)
     assert len(boxing.network.loss) == 5
     assert boxing.network.held_back == 0.9
-    trained = boxing.network.trained
-    assert (trained.seconds, trained.positive, trained.negative) == (20.0, 2, 1)
+    taught = boxing.network.picker.taught
+    assert (taught.seconds, taught.positive, taught.negative) == (20.0, 2, 1)
     boxing.network.apply()
     # what is known already is not looked for again
     assert boxing.engine.calls[-1] == "score tomo"
@@ -77,7 +77,7 @@ def test_training_shows_what_the_network_finds(boxed):
     boxing.network.train(more=True)
     assert "train more" in boxing.engine.calls
     assert len(boxing.network.loss) == 10
-    assert boxing.network.trained.seconds == 40.0
+    assert boxing.network.picker.taught.seconds == 40.0
     boxing.network.reset()
     assert boxing.network.trained is None
     assert boxing.picks.stage == "instant"

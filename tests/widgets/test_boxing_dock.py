@@ -247,7 +247,7 @@ def test_files(box, press, qtbot, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(tmp_path / "n.safetensors"), ""))
     press(box, "load-network")
     settle(box, qtbot)
-    assert box.network.plot.text() == "Loaded: n.safetensors"
+    assert box.network.plot.text().startswith("n.safetensors: ")
     assert "taught at 10 Å" in box.network.message.text()
     press(box, "apply")
     settle(box, qtbot)

@@ -32,23 +32,20 @@ ONE_KIND = (
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network, and what it was taught.
+    """A network, and where it is from.
 
     Parameters
     ----------
     picker : Picker
-    seconds : float
-        For how long it was trained; 0 of one that was loaded.
-    positive, negative : int
-        Numbers of references it was taught; 0 of one that was loaded.
+        Its ``taught`` tells by how many references, and for how long.
+    loaded : bool
+        Whether it comes from a file, and so need not have to do with the references there are.
     path : Path, optional
         The file it was loaded from, or saved in last.
     """
 
     picker: Any
-    seconds: float = 0.0
-    positive: int = 0
-    negative: int = 0
+    loaded: bool = False
     path: Path | None = None
 
 
@@ -115,14 +112,14 @@ class Network:
                 "positive": boxing.count("positive", everywhere=True),
                 "negative": boxing.count("negative", everywhere=True),
             }
+        taught = found.picker.taught
         told: dict[str, Any] = {
-            "positive": found.positive,
-            "negative": found.negative,
-            "seconds": found.seconds,
+            "positive": taught.positive,
+            "negative": taught.negative,
+            "seconds": taught.seconds,
+            "seed": taught.seed,
             "held_back": found.picker.held_back,
         }
-        if found.seconds:
-            told["seed"] = SEED
         if found.path is not None:
             told["file"] = str(found.path)
         return told
@@ -206,12 +203,7 @@ class Network:
             self.training = None
             if session is not work.session:
                 return
-            self._trained[label] = Trained(
-                picker,
-                seconds + (0.0 if before is None else before.seconds),
-                sum(len(t.positive) for t in taught),
-                sum(len(t.negative) for t in taught),
-            )
+            self._trained[label] = Trained(picker)
             if label == boxing.label:
                 boxing.picks.set_stage("network")
                 self.look()
@@ -397,7 +389,7 @@ class Network:
         file, engine, label = Path(path), boxing.engine, boxing.label
 
         def done(picker: Any) -> None:
-            self._trained[label] = Trained(picker, path=file)
+            self._trained[label] = Trained(picker, loaded=True, path=file)
             lines = [f"Loaded {file.name}.", *picker.lines()]
             tomogram = work.tomogram
             if tomogram is not None and not same_voxel_size(

@@ -51,9 +51,9 @@ def stage_name(boxing: Boxing) -> str:
     if boxing.picks.stage == "instant":
         return "Instant"
     trained = boxing.network.trained
-    if trained is None or not trained.seconds:
+    if trained is None or trained.loaded:
         return "Network, loaded"
-    return f"Network, trained {trained.seconds:g} s"
+    return f"Network, trained {trained.picker.taught.seconds:.0f} s"
 
 
 def network_state(boxing: Boxing) -> str:
@@ -64,9 +64,11 @@ def network_state(boxing: Boxing) -> str:
     if trained is None:
         saved = boxing.network.saved
         return "No network yet: Train, or Load" + (f" {saved.name}" if saved is not None else "")
-    if not trained.seconds:
-        return f"Loaded: {trained.path.name}" if trained.path else "Loaded"
-    return f"{trained.seconds:g} s on {trained.positive} + {trained.negative} −{_held_back(boxing, ', ')}"
+    taught = trained.picker.taught
+    name = f"{trained.path.name}: " if trained.loaded and trained.path else ""
+    return (
+        f"{name}{taught.seconds:.0f} s on {taught.positive} + {taught.negative} −{_held_back(boxing, ', ')}"
+    )
 
 
 def _held_back(boxing: Boxing, before: str = "") -> str:
@@ -80,7 +82,8 @@ def still_to_do(boxing: Boxing) -> str:
     positive, negative = (boxing.count(role, everywhere=True) for role in roles.ROLES)
     if trained is None:
         return advice(positive, negative) if positive or negative else ""
-    newer = positive + negative - trained.positive - trained.negative
-    if not trained.seconds or newer <= 0:
+    taught = trained.picker.taught
+    newer = positive + negative - taught.positive - taught.negative
+    if trained.loaded or newer <= 0:
         return ""
     return f"{newer} {'reference is' if newer == 1 else 'references are'} newer than the network: Train more."

@@ -165,7 +165,7 @@ class NetworkControls(QWidget):
         metrics = self.threshold.label.fontMetrics()
         labels = max(metrics.horizontalAdvance(f.label.text()) for f in self._fields)
         for field in self._fields:
-            field.align(labels + 2 * SPACING, metrics.horizontalAdvance("2000") + 4 * metrics.height())
+            field.align(labels + 2 * SPACING, metrics.horizontalAdvance("0.000") + 4 * metrics.height())
         for widget in (self.reset, self.more, self.save, self.load, self.instant, self.network, self.cancel):
             widget.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 

@@ -67,7 +67,7 @@ class LossPlot(QWidget):
                 painter.drawPolyline(_polygon(line, frame, high))
             painter.setClipping(False)
         painter.setPen(ink)
-        loss = f"loss {mean[-1]:.3g}, {len(values)} steps" if len(values) > 1 else ""
+        loss = f"loss {mean[-1]:.3g}, {len(values)} rounds" if len(values) > 1 else ""
         corner = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
         text = "\n".join(filter(None, (self._text, loss)))
         painter.drawText(frame.adjusted(4, 2, -4, -2), corner, text)
