@@ -149,7 +149,7 @@ def test_no_particles_are_a_result_too(session):
 
 def test_further_columns_of_other_tomograms_stay(session):
     made = Particles([[9, 9, 9], [8, 8, 8]], tomograms=["b", "a"], voxel_size_angstrom=10.0)
-    uid = session.add_particles("ribosomes", made.with_columns(defocus=[2.0, 3.0]), Step("import"))
+    uid = session.add_particles("ribosomes", made.with_columns(defocus=[2.0, 3.0]), Step("pick"))
     boxing.keep_picks(session, "ribosomes", "a", picks([10, 10, 5]), step())
     kept = session.particles(uid)
     assert kept.table["defocus"].tolist()[0] == 2.0
@@ -157,6 +157,18 @@ def test_further_columns_of_other_tomograms_stay(session):
     assert kept.tomograms.tolist() == ["b", "a"]
     session.undo()
     assert session.particles(uid).table["defocus"].tolist() == [2.0, 3.0]
+
+
+def test_a_set_of_the_same_name_that_was_not_picked_is_left_alone(session):
+    made = Particles([[9, 9, 9]], tomograms=["a"], voxel_size_angstrom=10.0)
+    other = session.add_particles("ribosomes", made, Step("import"))
+    uid = boxing.keep_picks(session, "ribosomes", "a", picks([10, 10, 5]), step())
+    assert session.particle_set(uid).name == "ribosomes 2"
+    assert boxing.keep_picks(session, "ribosomes", "a", picks([11, 10, 5]), step()) == uid
+    assert len(session.particles(other)) == 1
+    # also under another name
+    session.change_particle_set(uid, name="80S")
+    assert boxing.picks_of(session, "ribosomes").uid == uid
 
 
 def test_particles_of_another_tomogram_are_refused(session):

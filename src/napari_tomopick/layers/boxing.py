@@ -168,8 +168,9 @@ class Boxing:
 
     def _signature(self) -> tuple[Any, ...]:
         """What is taught now; models and their points never change in place."""
-        name = self.workspace.tomogram_name
-        return name, self.label, self.sizes, *(id(m.points) for m in self.models() if len(m))
+        name, sizes = self.workspace.tomogram_name, self.sizes
+        points = (id(m.points) for m in self.models() if len(m))
+        return name, self.label, sizes.particle_size, sizes.network_box, *points
 
     # the kind of particle
 
@@ -263,6 +264,8 @@ class Boxing:
             jobs.set_sizes(self.workspace.open_session, self.label, wanted)
         else:
             self._on_models()
+        # the box and the group are those of what is looked at, too
+        self.picks.redraw()
 
     # references
 

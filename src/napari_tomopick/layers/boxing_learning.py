@@ -30,6 +30,8 @@ class Learning:
     Attributes
     ----------
     background : Background
+    behind : bool
+        Whether there is something to learn that nobody has asked to see yet.
     trouble : str
         Why the last attempt failed.
     """
@@ -41,6 +43,7 @@ class Learning:
         # one click more is no reason to prepare a tomogram twice, nor to begin anew
         self._preparing = threading.Lock()
         self._given_up = threading.Event()
+        self.behind = False
         self.trouble = ""
 
     def stop(self) -> bool:
@@ -62,6 +65,10 @@ class Learning:
         """
         boxing = self._boxing
         work, tomogram = boxing.workspace, boxing.workspace.tomogram
+        # while a network is looked at, this can wait
+        self.behind = boxing.picks.stage == "network"
+        if self.behind:
+            return
         taught = [] if tomogram is None else boxing.taught()
         if tomogram is None or not (
             any(len(t.positive) for t in taught) and any(len(t.negative) for t in taught)

@@ -157,6 +157,7 @@ class Network:
         """Forget the network of this kind of particle; the references stay."""
         self._trained.pop(self._boxing.label, None)
         self.training, self.message = None, ""
+        self._boxing.learning.behind = True
         self._boxing.picks.set_stage("instant")
 
     # training

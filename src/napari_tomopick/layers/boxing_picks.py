@@ -154,7 +154,15 @@ class Picks:
     def set_stage(self, stage: Stage) -> None:
         """Show the picks of the instant stage, or of the network."""
         self.stage = stage
+        if stage == "instant" and self._boxing.learning.behind:
+            self._boxing.learning.learn(show=True)
         self._show_new(show=True)
+
+    def redraw(self) -> None:
+        """Draw what is looked at anew, if it is not what is kept."""
+        if self.live and self.scored is not None:
+            self._draw(self._found())
+            self._boxing.changed.emit()
 
     def show_tomogram(self) -> None:
         """Begin with another tomogram, or another kind of particle."""

@@ -22,6 +22,7 @@ from napari_tomopick.project.records import ParticleSet
 
 DEFAULT_LABEL = "particles"
 PICKS_COLOUR = "#ffd166"
+STEP = "pick"
 
 
 def reference_models(session: Session, label: str, tomogram: str | None = None) -> tuple[Model, ...]:
@@ -136,8 +137,13 @@ def rename_label(session: Session, label: str, new: str) -> None:
 
 
 def picks_of(session: Session, label: str) -> ParticleSet | None:
-    """The particle set of a kind of particle: that of the same name."""
-    return next((found for found in session.particle_sets() if found.name == label), None)
+    """The particle set of a kind of particle: one that was picked, and is called like it or was for it.
+
+    A set that was made in another way, if it is called the same, is left alone.
+    """
+    picked = [found for found in session.particle_sets() if found.step.name == STEP]
+    same = [found for found in picked if found.name == label]
+    return next(iter(same + [found for found in picked if found.step.parameters.get("label") == label]), None)
 
 
 def kept_picks(session: Session, label: str, tomogram: str) -> Particles | None:
@@ -181,7 +187,8 @@ def keep_picks(session: Session, label: str, tomogram: str, particles: Particles
         return found.uid
     if not len(particles):
         raise ParameterError(f"there are no particles to keep in {tomogram!r}: lower the threshold")
-    return session.add_particles(label, particles, step, colour=PICKS_COLOUR)
+    taken = {other.name for other in session.particle_sets()}
+    return session.add_particles(free_name(label, taken), particles, step, colour=PICKS_COLOUR)
 
 
 def picking_step(
@@ -208,4 +215,4 @@ def picking_step(
         **references,
     }
     inputs = (f"tomogram {tomogram}", *([f"network {picker.name}"] if picker.name else []))
-    return Step("pick", values, inputs, seed=references.get("seed"))
+    return Step(STEP, values, inputs, seed=references.get("seed"))
