@@ -6,6 +6,8 @@ import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter
@@ -22,6 +24,7 @@ class Told:
     negative: int = 0
     seed: int = 0
     seconds: float = 0.0
+    rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,14 @@ class FakePicker:
         Path(path).write_text(json.dumps([self.level, self.stage, self.voxel_size_angstrom]))
 
 
+class Smooth(NamedTuple):
+    tomogram: Any
+    volume: np.ndarray
+
+
 class FakeScores:
     def __init__(self, values):
-        self.values = values
+        self.values, self.grid = values, SimpleNamespace(factors=np.ones(3))
 
     def peaks(self, threshold, minimum_distance, maximum_number=None):
         tops = (self.values == maximum_filter(self.values, 5)) & (self.values >= threshold)
@@ -59,9 +67,6 @@ class FakeScores:
                 kept.append(i)
         kept = kept[:maximum_number]
         return places[kept], scores[kept].astype(float)
-
-    def volume(self):
-        return self.values, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
     def suggestions(self, number, minimum_distance, away_from=()):
         places, scores = self.peaks(0.2, minimum_distance)
@@ -101,10 +106,13 @@ class FakeEngine:
         volume = open_volume(tomogram.path, voxel_size_angstrom=tomogram.voxel_size_angstrom).data
         return gaussian_filter(np.asarray(volume, np.float32), 2.0)
 
-    def prepare(self, tomogram, sizes, taught, progress):
+    def prepare(self, tomogram, sizes, taught, like, progress):
         self.calls.append(f"prepare {tomogram.name}")
         self._wait(progress)
-        return self._smooth(tomogram)
+        return Smooth(tomogram, self._smooth(tomogram))
+
+    def fits(self, prepared, picker):
+        return True
 
     def learn(self, references, name):
         self.calls.append("learn")
@@ -113,8 +121,8 @@ class FakeEngine:
     def _level(self, references):
         def values(which):
             rows = [
-                volume[tuple(np.rint(points[:, ::-1]).astype(int).T)]
-                for volume, *both in references
+                prepared.volume[tuple(np.rint(points[:, ::-1]).astype(int).T)]
+                for prepared, *both in references
                 for points in [both[which]]
                 if len(points)
             ]
@@ -122,7 +130,7 @@ class FakeEngine:
 
         return float((values(0) + values(1)) / 2)
 
-    def train(self, references, sizes, *, start, seconds, seed, report, progress):
+    def train(self, references, sizes, *, name, start, prepared, rounds, seed, report, progress):
         self.calls.append("train" if start is None else "train more")
         self.wanted = list(references)
         if self.fails is not None:
@@ -130,24 +138,26 @@ class FakeEngine:
         loss = [] if start is None else list(start.history)
         for step in range(self.steps):
             self._wait(progress)
-            progress(step, self.steps, f"training, {seconds:g} s")
+            progress(step, self.steps, f"training, {rounds} rounds")
             loss.append(1.0 / (len(loss) + 1))
             report(State(step, self.steps, tuple(loss)))
-        level = self._level([(self._smooth(t.tomogram), t.positive, t.negative) for t in references])
+        smooth = [Smooth(t.tomogram, self._smooth(t.tomogram)) for t in references]
+        level = self._level([(s, t.positive, t.negative) for s, t in zip(smooth, references, strict=True)])
         told = Told(
             sum(len(t.positive) for t in references),
             sum(len(t.negative) for t in references),
             seed,
-            seconds + (0 if start is None else start.taught.seconds),
+            20.0 + (0 if start is None else start.taught.seconds),
+            rounds + (0 if start is None else start.taught.rounds),
         )
         return FakePicker(level, "network", history=tuple(loss), held_back=0.9, taught=told)
 
     def score(self, target, picker, *, first_z, found, progress):
-        self.calls.append("score" if isinstance(target, np.ndarray) else f"score {target.name}")
+        self.calls.append("score" if isinstance(target, Smooth) else f"score {target.name}")
         self._wait(progress)
         if self.fails is not None:
             raise self.fails
-        smooth = target if isinstance(target, np.ndarray) else self._smooth(target)
+        smooth = target.volume if isinstance(target, Smooth) else self._smooth(target)
         scores = FakeScores(1 / (1 + np.exp(-4 * (smooth / picker.level - 1))))
         if found is not None:
             places, values = scores.peaks(0.3, SIZE)

@@ -187,7 +187,7 @@ def test_a_tomogram_is_prepared_once(boxed, balls):
     assert engine.calls[-3:] == ["prepare other", "learn", "score"]
     assert boxed.boxing.picks.shown is not None
     boxed.boxing.set_sizes(particle_size=12.0)
-    assert engine.calls[-4:] == ["prepare other", "prepare tomo", "learn", "score"]
+    assert engine.calls[-4:] == ["prepare tomo", "prepare other", "learn", "score"]
 
 
 def test_what_is_seen_is_what_is_kept(boxed, balls):

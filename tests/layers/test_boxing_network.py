@@ -60,7 +60,7 @@ def boxed(workspace, tmp_path):
 def test_training_shows_what_the_network_finds(boxed):
     boxing = boxed.boxing
     boxing.network.train()
-    assert boxing.engine.calls[-2:] == ["train", "score tomo"]
+    assert boxing.engine.calls[-2:] == ["train", "score"]
     assert (boxing.picks.stage, boxing.picks.live) == ("network", True)
     assert len(boxing.network.loss) == 5
     assert boxing.network.held_back == 0.9
@@ -68,11 +68,11 @@ def test_training_shows_what_the_network_finds(boxed):
     assert (taught.seconds, taught.positive, taught.negative) == (20.0, 2, 1)
     boxing.network.apply()
     # what is known already is not looked for again
-    assert boxing.engine.calls[-1] == "score tomo"
-    assert boxing.engine.calls.count("score tomo") == 1
+    assert boxing.engine.calls[-1] == "score"
+    assert boxing.engine.calls.count("score") == 2
     [kept] = boxed.session.particle_sets()
     assert kept.step.parameters["stage"] == "network"
-    assert kept.step.parameters["seconds"] == 20.0
+    assert kept.step.parameters["rounds"] == 6
     assert kept.step.seed == 0
     boxing.network.train(more=True)
     assert "train more" in boxing.engine.calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -29,10 +30,16 @@ class Taught(NamedTuple):
 
 
 class Engine(Protocol):
-    """Every call but the first may be slow, is made in any thread, and stops where ``progress`` raises."""
+    """Every call but the last may be slow, is made in any thread, and stops where ``progress`` raises."""
 
-    def prepare(self, tomogram: Tomogram, sizes: Sizes, taught: Sequence[Taught], progress: Progress) -> Any:
-        """Bring a tomogram to the sampling of the network; done once for each tomogram and sizes."""
+    def prepare(
+        self, tomogram: Tomogram, sizes: Sizes, taught: Sequence[Taught], like: Any, progress: Progress
+    ) -> Any:
+        """Bring a tomogram to the sampling of the network; done once for each tomogram and sizes.
+
+        Where the size of the particles is to be estimated, and there are none in this tomogram, it is that of
+        another prepared one, ``like``.
+        """
 
     def learn(self, references: Sequence[tuple[Any, NDArray[Any], NDArray[Any]]], name: str) -> Any:
         """Learn at once from prepared tomograms with their positive and negative references; a `Picker`."""
@@ -42,8 +49,10 @@ class Engine(Protocol):
         references: Sequence[Taught],
         sizes: Sizes,
         *,
+        name: str,
         start: Any,
-        seconds: float,
+        prepared: Sequence[Any],
+        rounds: int,
         seed: int,
         report: Callable[[Any], None],
         progress: Progress,
@@ -58,18 +67,26 @@ class Engine(Protocol):
     def load(self, path: Path) -> Any:
         """Read a `Picker` from a file."""
 
+    def fits(self, prepared: Any, picker: Any) -> bool:
+        """Whether a prepared tomogram is just as a picker would have it."""
+
 
 class ReferenceNetwork:
     """The engine of `napari_tomopick.protocols.boxing`, which is imported when it is first needed."""
 
-    def prepare(self, tomogram: Tomogram, sizes: Sizes, taught: Sequence[Taught], progress: Progress) -> Any:
+    def prepare(
+        self, tomogram: Tomogram, sizes: Sizes, taught: Sequence[Taught], like: Any, progress: Progress
+    ) -> Any:
         """See `Engine`."""
         import numpy as np
 
         from napari_tomopick.protocols import boxing
 
-        here = [t.positive for t in taught if t.tomogram.name == tomogram.name and len(t.positive)]
-        positive = here[0] if here else np.empty((0, 3))
+        here = [t.positive for t in taught if t.tomogram.name == tomogram.name]
+        positive = np.concatenate([np.empty((0, 3)), *here])
+        if sizes.particle_size is None and like is not None and not len(positive):
+            ratio = like.tomogram.voxel_size_angstrom / tomogram.voxel_size_angstrom
+            sizes = replace(sizes, particle_size=like.diameter * ratio)
         return boxing.prepare(tomogram, _settings(sizes), positive, progress=progress)
 
     def learn(self, references: Sequence[tuple[Any, NDArray[Any], NDArray[Any]]], name: str) -> Any:
@@ -83,8 +100,10 @@ class ReferenceNetwork:
         references: Sequence[Taught],
         sizes: Sizes,
         *,
+        name: str,
         start: Any,
-        seconds: float,
+        prepared: Sequence[Any],
+        rounds: int,
         seed: int,
         report: Callable[[Any], None],
         progress: Progress,
@@ -97,8 +116,10 @@ class ReferenceNetwork:
         return boxing.train(
             given,
             _settings(sizes),
+            name=name,
             start=start,
-            seconds=seconds,
+            prepared=prepared,
+            rounds=rounds,
             seed=seed,
             report=report,
             progress=progress,
@@ -117,6 +138,22 @@ class ReferenceNetwork:
         from napari_tomopick.picking.picker import Picker
 
         return Picker.load(path)
+
+    def fits(self, prepared: Any, picker: Any) -> bool:
+        """See `Engine`."""
+        import numpy as np
+
+        from napari_tomopick.picking.working_grid import WorkingGrid
+
+        tomogram, weights = prepared.tomogram, prepared.encoder
+        size = tomogram.voxel_size_angstrom
+        return (
+            abs(prepared.diameter - picker.diameter(size)) < 1e-3
+            and prepared.dark == picker.dark
+            and prepared.grid == WorkingGrid.for_diameter(tomogram.shape, picker.working_diameter(size))
+            and weights.keys() == picker.encoder.keys()
+            and all(np.array_equal(value, picker.encoder[name]) for name, value in weights.items())
+        )
 
 
 def _settings(sizes: Sizes) -> Any:

@@ -47,13 +47,14 @@ class ScoreLayer:
             self.layer = None
         if scored is None or not self.wanted or self._workspace.image.layer is None:
             return
-        values, scale, translate = scored.scores.volume()
+        # a voxel of the scores is as large as so many of the tomogram, and covers them
+        scale = scored.scores.grid.factors[::-1]
         active = viewer.layers.selection.active
         self.layer = Image(
-            values,
+            scored.scores.values,
             name=NAME,
             scale=scale,
-            translate=translate,
+            translate=0.5 * scale - 0.5,
             colormap="inferno",
             blending="additive",
             opacity=OPACITY,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_tomopick.models.tomogram import Tomogram
     from napari_tomopick.protocols.describe import Progress
 
-SECONDS = 20.0
+ROUNDS = 6
 SEED = 0
 NO_NETWORK = "There is no network yet: train one, or load one from a file."
 ONE_KIND = (
@@ -60,8 +60,8 @@ class Network:
     ----------
     background : Background
         Training or applying.
-    seconds : float
-        For how long the next training goes on.
+    rounds : int
+        How many rounds the next training has.
     training : TrainingState or None
         How far the training is; written by its thread, so ask now and then.
     message : str
@@ -72,7 +72,7 @@ class Network:
         self._boxing = boxing
         self.background = Background(lambda: boxing.workspace.run_long)
         self._trained: dict[str, Trained] = {}
-        self.seconds = SECONDS
+        self.rounds = ROUNDS
         self.training: Any = None
         self.message = ""
         self.skip_done = True
@@ -116,7 +116,7 @@ class Network:
         told: dict[str, Any] = {
             "positive": taught.positive,
             "negative": taught.negative,
-            "seconds": taught.seconds,
+            "rounds": taught.rounds,
             "seed": taught.seed,
             "held_back": found.picker.held_back,
         }
@@ -183,7 +183,8 @@ class Network:
         for role in ("positive", "negative"):
             if not any(len(getattr(t, role)) for t in taught):
                 raise ParameterError(ONE_KIND.format(role))
-        seconds, engine, session = self.seconds, boxing.engine, work.session
+        rounds, engine, session = self.rounds, boxing.engine, work.session
+        prepared = boxing.learning.ready(sizes)
         self.training, self.message = None, ""
 
         def note(state: Any) -> None:
@@ -193,8 +194,10 @@ class Network:
             return engine.train(
                 taught,
                 sizes,
+                name=label,
                 start=None if before is None else before.picker,
-                seconds=seconds,
+                prepared=prepared,
+                rounds=rounds,
                 seed=SEED,
                 report=note,
                 progress=progress,
@@ -254,9 +257,12 @@ class Network:
             return
         first = None if compat.sliced_axis(work.viewer) else float(compat.slice_index(work.viewer))
         picks.stream.start()
+        ready = boxing.learning.ready(boxing.sizes)
 
         def compute(progress: Progress) -> Scored:
-            scores = engine.score(tomogram, picker, first_z=first, found=picks.stream.put, progress=progress)
+            fitting = (p for p in ready if p.tomogram == tomogram and engine.fits(p, picker))
+            target = next(fitting, tomogram)
+            scores = engine.score(target, picker, first_z=first, found=picks.stream.put, progress=progress)
             return Scored(tomogram.name, picker, scores)
 
         def done(scored: Scored) -> None:

@@ -50,7 +50,7 @@ class NetworkControls(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        layout.addLayout(row(self.train, self.seconds, self.more, self.reset, stretch=0))
+        layout.addLayout(row(self.train, self.rounds, self.more, self.reset, stretch=0))
         files = QVBoxLayout()
         files.setSpacing(SPACING // 2)
         files.addWidget(self.save)
@@ -78,16 +78,16 @@ class NetworkControls(QWidget):
     def _make_training(self) -> None:
         network, button = self.boxing.network, self._dock.button
         self.train = button("Train", "train", network.train, "Train a network from all references, anew")
-        self.seconds = QSpinBox()
-        self.seconds.setObjectName("train-seconds")
-        self.seconds.setRange(1, 3600)
-        self.seconds.setSuffix(" s")
-        self.seconds.setToolTip("For how long it is trained")
-        self.seconds.valueChanged.connect(self._set_seconds)
-        self.seconds.setKeyboardTracking(False)
-        wheel_scrolls_past(self.seconds)
-        metrics = self.seconds.fontMetrics()
-        self.seconds.setFixedWidth(metrics.horizontalAdvance("999 s") + 4 * metrics.height())
+        self.rounds = QSpinBox()
+        self.rounds.setObjectName("train-rounds")
+        self.rounds.setRange(1, 200)
+        self.rounds.setSuffix(" rounds")
+        self.rounds.setToolTip("How many rounds it is trained")
+        self.rounds.valueChanged.connect(self._set_rounds)
+        self.rounds.setKeyboardTracking(False)
+        wheel_scrolls_past(self.rounds)
+        metrics = self.rounds.fontMetrics()
+        self.rounds.setFixedWidth(metrics.horizontalAdvance("99 rounds") + 4 * metrics.height())
         self.more = button(
             "Train more", "train-more", lambda: network.train(more=True), "Go on from the network there is"
         )
@@ -194,10 +194,10 @@ class NetworkControls(QWidget):
         for widget in (self.instant, self.network):
             widget.setVisible(trained)
         (self.network if picks.stage == "network" else self.instant).setChecked(True)
-        blockers = [QSignalBlocker(w) for w in (self.skip, self.map, self.seconds)]
+        blockers = [QSignalBlocker(w) for w in (self.skip, self.map, self.rounds)]
         self.skip.setChecked(network.skip_done)
         self.map.setChecked(picks.map.wanted)
-        self.seconds.setValue(round(network.seconds))
+        self.rounds.setValue(network.rounds)
         for blocker in blockers:
             blocker.unblock()
         self.threshold.show_value(picks.threshold)
@@ -229,8 +229,8 @@ class NetworkControls(QWidget):
         self.plot.show_loss(loss, network_state(boxing))
         boxing.picks.show_streamed()
 
-    def _set_seconds(self, seconds: int) -> None:
-        self.boxing.network.seconds = float(seconds)
+    def _set_rounds(self, rounds: int) -> None:
+        self.boxing.network.rounds = rounds
 
     def _set_skip(self, on: bool) -> None:
         self.boxing.network.skip_done = on

@@ -60,11 +60,13 @@ class LossPlot(QWidget):
         if len(values) > 1:
             window = max(1, int(len(values) * SMOOTHING))
             mean = _running_mean(values, window)
-            high = float(max(np.percentile(values, 98), mean.max(), 1e-12))
+            # a single bad step is not to press all others flat
+            high, low = float(max(np.percentile(values, 98), mean.max())), float(values.min())
+            span = max(high - low, 1e-12)
             painter.setClipRect(frame)
             for line, colour, width in ((values, RAW, 1.0), (mean, CURVE, 2.0)):
                 painter.setPen(QPen(colour, width))
-                painter.drawPolyline(_polygon(line, frame, high))
+                painter.drawPolyline(_polygon((line - low) / span, frame))
             painter.setClipping(False)
         painter.setPen(ink)
         loss = f"loss {mean[-1]:.3g}, {len(values)} rounds" if len(values) > 1 else ""
@@ -82,9 +84,10 @@ def _running_mean(values: np.ndarray, window: int) -> np.ndarray:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def _polygon(values: np.ndarray, frame: QRectF, high: float) -> QPolygonF:
+def _polygon(values: np.ndarray, frame: QRectF) -> QPolygonF:
+    """A line through values from 0 to 1."""
     # no more points than pixels
     chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), int(frame.width()))).astype(int))
     across = frame.left() + chosen / max(len(values) - 1, 1) * frame.width()
-    up = frame.bottom() - np.clip(values[chosen] / high, 0, 1) * (frame.height() - 2)
+    up = frame.bottom() - 2 - np.clip(values[chosen], 0, 1) * (frame.height() - 4)
     return QPolygonF([QPointF(x, y) for x, y in zip(across.tolist(), up.tolist(), strict=True)])
