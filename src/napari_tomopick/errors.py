@@ -26,3 +26,7 @@ class ProjectError(TomopickError):
 
 class Cancelled(TomopickError):
     """The user asked a running step to stop."""
+
+
+class MissingExtraError(TomopickError):
+    """A library that is not part of the plain installation is needed and is not there."""

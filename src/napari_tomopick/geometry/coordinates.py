@@ -45,7 +45,7 @@ def xyz_to_zyx(positions: ArrayLike) -> NDArray[np.float64]:
 zyx_to_xyz = xyz_to_zyx
 
 
-def rescale_positions(positions: ArrayLike, factor: float) -> NDArray[np.float64]:
+def rescale_positions(positions: ArrayLike, factor: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """Express positions on a grid whose voxels are ``factor`` times smaller.
 
     Voxel i of a grid binned by f covers voxels ``f i ... f i + f - 1`` of the finer one, so the centre of
@@ -55,16 +55,16 @@ def rescale_positions(positions: ArrayLike, factor: float) -> NDArray[np.float64
     ----------
     positions : array-like, shape (..., 3)
         Positions in voxels of the grid they were picked on.
-    factor : float
+    factor : float, or array of shape (3,)
         Voxel size of that grid divided by the voxel size of the wanted one: 4 takes positions picked at
-        bin 4 to bin 1, 0.25 takes them back.
+        bin 4 to bin 1, 0.25 takes them back. Three of them for x, y, z where the grids are not alike.
 
     Raises
     ------
     ValueError
         If ``factor`` is not a positive number.
     """
-    if not (np.isfinite(factor) and factor > 0):
+    if not (np.isfinite(factor).all() and np.all(np.asarray(factor) > 0)):
         raise ValueError(f"the ratio of the voxel sizes must be positive, got {factor}")
     return (np.asarray(positions, dtype=np.float64) + 0.5) * factor - 0.5
 

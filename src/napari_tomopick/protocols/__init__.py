@@ -9,7 +9,9 @@ from napari_tomopick.protocols.extract import extract
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.info import info
 from napari_tomopick.protocols.orient import orient
+from napari_tomopick.protocols.pick import pick
 from napari_tomopick.protocols.track import track
+from napari_tomopick.protocols.train import train
 
 __all__ = [
     "average",
@@ -21,5 +23,7 @@ __all__ = [
     "import_tomograms",
     "info",
     "orient",
+    "pick",
     "track",
+    "train",
 ]

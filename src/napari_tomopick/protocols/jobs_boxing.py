@@ -16,6 +16,7 @@ from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.references import Role, Sizes
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import Model, ModelType
+from napari_tomopick.picking.references import References
 from napari_tomopick.project import Session, TomogramStatus
 from napari_tomopick.project.names import counted, free_name
 from napari_tomopick.project.records import ParticleSet
@@ -216,3 +217,44 @@ def picking_step(
     }
     inputs = (f"tomogram {tomogram}", *([f"network {picker.name}"] if picker.name else []))
     return Step(STEP, values, inputs, seed=references.get("seed"))
+
+
+def only_label(session: Session) -> str:
+    """The kind of particle that a project has references of.
+
+    Raises
+    ------
+    ParameterError
+        If it has none, or several.
+    """
+    known = roles.labels(session.models())
+    if len(known) == 1:
+        return known[0]
+    raise ParameterError(
+        f"{session.path.name}: "
+        + (
+            f"say which kind of particle is meant: {', '.join(known)}"
+            if known
+            else "it has no references yet"
+        )
+    )
+
+
+def references_of(session: Session, label: str | None = None) -> list[References]:
+    """The references of a kind of particle in all tomograms of a project; without a name, of the only one.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such kind, or it was not said which of several is meant.
+    """
+    wanted = only_label(session) if label is None else label
+    if wanted not in roles.labels(session.models()):
+        known = ", ".join(roles.labels(session.models())) or "none yet"
+        raise ParameterError(f"{session.path.name} has no references of {wanted!r}; there are: {known}")
+    found = []
+    for tomogram in session.tomograms():
+        models = reference_models(session, wanted, tomogram.name)
+        if models:
+            found.append(References(tomogram, positions(models, "positive"), positions(models, "negative")))
+    return found

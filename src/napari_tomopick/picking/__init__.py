@@ -1,0 +1,1 @@
+"""Finding particles: the network taught by a handful of references."""

@@ -1,0 +1,283 @@
+"""The trained stage: the references are aligned with one another, then with what looks like them.
+
+A handful of noisy references is turned into one clear one. Every reference in turn is taken for a beginning;
+the others are aligned with it, with missing wedge, and the mean takes its place, a few times over. The best
+beginning is the one whose mean finds complexes that in their turn agree with the references and not with the
+negatives. From there the mean grows by what it finds: in each round every member of it is judged by a mean
+without itself, so that nobody agrees with it only for being part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from napari_tomopick.geometry.rotation_sampling import uniform_rotations
+from napari_tomopick.picking.calibration import Calibration, parted, spread
+from napari_tomopick.picking.examined import Examined
+from napari_tomopick.picking.matching import (
+    MATCHING_DIAMETER,
+    MatchingVolume,
+    moved,
+    shifts_within,
+    summed,
+)
+from napari_tomopick.picking.posed_places import PosedPlaces
+
+COARSE, FINE = 1000, 2600
+"""Orientations: some 20 and 14 degrees apart."""
+WIDE, NARROW = shifts_within(2.0), shifts_within(1.0)
+"""How far a reference may have been clicked, and a complex seen, from its centre."""
+
+STARTS, ALIGNMENTS = 5, 4
+FIRST_FOUND, FOUND_A_ROUND, MOST_FOUND = 12, 4, 40
+FOLDS = 4
+EVIDENCE_WEIGHT = 1.0
+MAX_REFERENCES = 60
+_SAME = 0.25 * MATCHING_DIAMETER
+
+Watch = Callable[[str], None]
+"""Called between pieces of work with what comes next; it may raise to stop."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What one tomogram contributes, on its matching grid.
+
+    Parameters
+    ----------
+    volume : MatchingVolume
+    positive, negative, complexes : array, shape (n, 3)
+        References, and all complexes that were seen, x, y, z in voxels of the matching grid.
+    evidence : array, shape (n,)
+        The encoder's, for each complex.
+    """
+
+    volume: MatchingVolume
+    positive: NDArray[np.float64]
+    negative: NDArray[np.float64]
+    complexes: NDArray[np.float64]
+    evidence: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        examined: Examined,
+        positive: NDArray[np.float64],
+        negative: NDArray[np.float64],
+        evidence: NDArray[np.float32],
+    ) -> Lesson:
+        """From places in voxels of the tomogram."""
+        grid = examined.matching_grid
+        seen = examined.complexes
+        return cls(
+            examined.matching, grid.to_grid(positive), grid.to_grid(negative), grid.to_grid(seen), evidence
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """How a round of training went.
+
+    Parameters
+    ----------
+    loss : float
+        1 - mean agreement of the positive references, each with a mean without it.
+    held_back : float, optional
+        Chance that such a reference agrees better than a negative one; None with fewer than 3 positives.
+    found : int
+        How many complexes taught beside the references.
+    """
+
+    loss: float
+    held_back: float | None
+    found: int
+
+
+class Training:
+    """Training on the lessons of one or more tomograms.
+
+    Parameters
+    ----------
+    lessons : sequence of Lesson
+        With at least one positive and one negative reference in all of them together.
+    seed : int
+    watch : callable
+    """
+
+    def __init__(self, lessons: Sequence[Lesson], seed: int, watch: Watch) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._watch = watch
+        self._volumes = [lesson.volume for lesson in lessons]
+        self._references = PosedPlaces(self._volumes, [lesson.positive for lesson in lessons], WIDE)
+        if len(self._references) > MAX_REFERENCES:
+            self._references = self._references.some(
+                self._rng.permutation(len(self._references))[:MAX_REFERENCES]
+            )
+        self._negatives = PosedPlaces(self._volumes, [lesson.negative for lesson in lessons], NARROW)
+        self._complexes = PosedPlaces(self._volumes, [lesson.complexes for lesson in lessons], NARROW)
+        self._evidence = np.concatenate([lesson.evidence for lesson in lessons])
+        free = []
+        for lesson in lessons:
+            known = np.concatenate([lesson.positive, lesson.negative])
+            alone = np.ones(len(lesson.complexes), bool)
+            if len(known) and len(alone):
+                alone = cKDTree(known).query(lesson.complexes)[0] > _SAME
+            free.append(alone)
+        self._free = np.flatnonzero(np.concatenate(free))
+        self._found: NDArray[np.int64] = np.empty(0, np.int64)
+        self._agreement = np.zeros(len(self._complexes), np.float32)
+        self._of_references = np.zeros(len(self._references), np.float32)
+        self.reference: NDArray[np.float32] | None = None
+        self.rounds: list[Round] = []
+
+    @property
+    def starts(self) -> int:
+        """How many beginnings are tried."""
+        return min(STARTS, len(self._references))
+
+    def begin(self) -> None:
+        """Align the references with one another, from several beginnings, and keep the best."""
+        rotations = uniform_rotations(COARSE)
+        best = -np.inf
+        of_references, of_complexes = self._references.poses(), self._complexes.poses()
+        for number, row in enumerate(self._rng.permutation(len(self._references))[: self.starts]):
+            self._watch(f"aligning the references, beginning {number + 1} of {self.starts}")
+            references = self._references
+            mean = np.array(references.box(int(row)))
+            for _ in range(ALIGNMENTS):
+                self._watch("")
+                references.align(references.volume_of(row).bank(mean, rotations), rotations)
+                mean = references.sums(np.arange(len(references))).average()
+            merit, found = self._tried(mean, rotations)
+            if merit > best:
+                best = merit
+                of_references, of_complexes = references.poses(), self._complexes.poses()
+                self._found = found
+        references.set_poses(of_references)
+        self._complexes.set_poses(of_complexes)
+        self.reference = self._mean()
+
+    def go_on_from(self, reference: NDArray[np.float32]) -> None:
+        """Begin with a reference that an earlier training made."""
+        self._watch("matching what was learned before")
+        rotations = uniform_rotations(COARSE)
+        self._references.align_all(self._volumes, reference, rotations)
+        self._agreement = self._complexes.align_all(self._volumes, reference, rotations)
+        self._of_references = self._references.agreement.copy()
+        self._found = self._chosen(FIRST_FOUND)
+        self.reference = self._mean()
+
+    def _tried(self, mean: NDArray[np.float32], rotations: Rotation) -> tuple[float, NDArray[np.int64]]:
+        """What a mean is worth, and the complexes that it finds.
+
+        These are averaged in their turn; what has the references in it without having been made from them is
+        a kind of particle that they are of.
+        """
+        self._watch("")
+        self._agreement = self._complexes.align_all(self._volumes, mean, rotations)
+        if not len(self._free):
+            return float(self._references.agreement.mean()), np.empty(0, np.int64)
+        found = self._best(FIRST_FOUND)
+        poses = self._references.poses()
+        check = self._complexes.sums(found).average()
+        self._watch("")
+        of_references = self._references.align_all(self._volumes, check, rotations)
+        of_negatives = self._negatives.align_all(self._volumes, check, rotations)
+        self._references.set_poses(poses)
+        kept = self._complexes.poses()
+        of_complexes = self._complexes.align_all(self._volumes, check, rotations)[self._free]
+        self._complexes.set_poses(kept)
+        top = np.sort(of_complexes)[-len(found) :].mean()
+        return float(of_references.mean() - of_negatives.mean() + top), found
+
+    def _best(self, count: int) -> NDArray[np.int64]:
+        total = self._total()[self._free]
+        return np.asarray(self._free[np.argsort(-total, kind="stable")[:count]])
+
+    def _chosen(self, at_most: int) -> NDArray[np.int64]:
+        """The complexes that teach in the next round: the best, as far as they stand out."""
+        if not len(self._free):
+            return np.empty(0, np.int64)
+        found = self._best(at_most)
+        centre, _ = self._parted()
+        sure = self._total()[found] > centre
+        return np.asarray(found[: max(int(sure.sum()), min(3, len(found)))])
+
+    def _total(self) -> NDArray[np.float64]:
+        middle, deviation = self._spread()
+        return (self._agreement - middle) / deviation + EVIDENCE_WEIGHT * self._evidence
+
+    def _spread(self) -> tuple[float, float]:
+        if not len(self._free):
+            return 0.15, 0.05
+        return spread(self._agreement[self._free])
+
+    def _parted(self) -> tuple[float, float]:
+        middle, deviation = self._spread()
+        # what the encoder says of the references themselves is not independent of them: agreement alone
+        known = (self._of_references - middle) / deviation + np.median(self._evidence[self._best(5)])
+        return parted(self._total()[self._free], known)
+
+    def _mean(self) -> NDArray[np.float32]:
+        rows = np.arange(len(self._references))
+        return self._references.sums(rows).plus(self._complexes.sums(self._found)).average()
+
+    def improve(self, rotations_count: int) -> Round:
+        """One round: judge everything by means without it, and take in what stands out."""
+        rotations = uniform_rotations(rotations_count)
+        references, complexes, found = self._references, self._complexes, self._found
+        self._watch(f"round {len(self.rounds) + 1}: matching {len(complexes)} complexes")
+        fold = self._rng.permutation(len(references)) % FOLDS
+        fold_of_found = self._rng.permutation(len(found)) % FOLDS
+        sums = [
+            references.sums(np.flatnonzero(fold == f)).plus(complexes.sums(found[fold_of_found == f]))
+            for f in range(FOLDS)
+        ]
+        whole = summed(sums)
+        before = complexes.poses()
+        self._agreement = complexes.align_all(self._volumes, whole.average(), rotations)
+        after = complexes.poses()
+        for f in range(FOLDS):
+            self._watch("")
+            others = summed(sums[:f] + sums[f + 1 :])
+            if not others.weight.any():
+                others = whole
+            rows = np.flatnonzero(fold == f)
+            references.align_some(rows, self._volumes, others.average(), rotations)
+            mine = found[fold_of_found == f]
+            complexes.set_poses(before)
+            complexes.align_some(mine, self._volumes, others.average(), rotations)
+            judged = complexes.poses()
+            after.at[mine], after.turns[mine] = judged.at[mine], judged.turns[mine]
+            after.agreement[mine] = judged.agreement[mine]
+        complexes.set_poses(after)
+        self._agreement = complexes.agreement.copy()
+        self._of_references = references.agreement.copy()
+        self._found = self._chosen(min(FIRST_FOUND + FOUND_A_ROUND * (len(self.rounds) + 1), MOST_FOUND))
+        self.reference = self._mean()
+        done = Round(1.0 - float(self._of_references.mean()), self._held_back(), len(found))
+        self.rounds.append(done)
+        return done
+
+    def _held_back(self) -> float | None:
+        if len(self._references) < 3 or not len(self._negatives):
+            return None
+        assert self.reference is not None
+        negatives = self._negatives.align_all(self._volumes, self.reference, uniform_rotations(COARSE))
+        above = self._of_references[:, None] > negatives
+        return float(above.mean())
+
+    def finish(self) -> tuple[NDArray[np.float32], Calibration]:
+        """The reference, its centre where references were clicked on average, and how to read agreement."""
+        self._watch("calibrating")
+        assert self.reference is not None
+        reference = moved(self.reference, -self._references.mean_offset())
+        middle, deviation = self._spread()
+        centre, slope = self._parted() if len(self._free) else (3.0, 1.0)
+        return reference, Calibration(EVIDENCE_WEIGHT, centre, slope, middle, deviation)
