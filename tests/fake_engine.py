@@ -63,9 +63,12 @@ class FakeScores:
         scores = self.values[tops]
         kept = []
         for i in np.argsort(-scores, kind="stable"):
-            if all(np.linalg.norm(places[i] - places[k]) >= minimum_distance for k in kept):
+            if len(kept) == maximum_number:
+                break
+            if not minimum_distance or all(
+                np.linalg.norm(places[i] - places[k]) >= minimum_distance for k in kept
+            ):
                 kept.append(i)
-        kept = kept[:maximum_number]
         return places[kept], scores[kept].astype(float)
 
     def suggestions(self, number, minimum_distance, away_from=()):

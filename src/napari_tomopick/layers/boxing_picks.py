@@ -26,6 +26,8 @@ Stage = Literal["instant", "network"]
 KEPT_MAPS = 8
 SUGGESTIONS = 12
 BROUGHT_BACK = 1.0
+# particles are not round: those that touch may be somewhat nearer than their diameter
+TOUCHING = 0.8
 NO_PICKS = "There are no particles to keep yet: click at least one particle and one thing that is none."
 
 
@@ -54,7 +56,7 @@ class Cutoffs:
     threshold : float, optional
         Lowest score, from 0 to 1; 0.5 is as likely a particle as not.
     distance : float, optional
-        Smallest distance in voxels between two particles; by default the size of one.
+        Smallest distance in voxels between two particles; by default somewhat less than the size of one.
     maximum : int, optional
         Largest number in a tomogram.
     """
@@ -136,6 +138,13 @@ class Picks:
         """The particles that are looked at, the best first: those of the preview, or else those kept."""
         return self._live if self._live is not None else self.kept
 
+    @property
+    def best_score(self) -> float | None:
+        """The highest score there is, whatever the threshold; None if there is no candidate at all."""
+        scored = self.scored
+        scores = [] if scored is None else scored.scores.peaks(0.0, 0.0, 1)[1]
+        return float(scores[0]) if len(scores) else None
+
     # what was found
 
     def take_instant(self, scored: Scored | None, *, show: bool) -> None:
@@ -173,7 +182,6 @@ class Picks:
 
     def _show_new(self, show: bool) -> None:
         self._draw(self._found() if show else None)
-        self.map.show(self.scored)
         self._boxing.changed.emit()
 
     def forget(self) -> None:
@@ -206,7 +214,7 @@ class Picks:
         """The smallest distance between two particles, in voxels."""
         if self.cutoffs.distance is not None:
             return self.cutoffs.distance
-        return self._boxing.particle_size or self._boxing.box_size / 2
+        return TOUCHING * (self._boxing.particle_size or self._boxing.box_size / 2)
 
     def set_cutoffs(self, **changes: Any) -> None:
         """Look at what other cut-offs give; `keep` makes an edit of it.
@@ -274,6 +282,7 @@ class Picks:
     def _draw(self, particles: Particles | None) -> None:
         self._live = particles
         self._boxing.workspace.review.preview(particles, jobs.PICKS_COLOUR, self.set_uid)
+        self.map.show(self.scored)
 
     # while a tomogram is gone through
 

@@ -28,6 +28,10 @@ def state(boxing: Boxing) -> str:
     if picks.shown is not None and not picks.live:
         kept = counted("Kept", len(picks.shown), "particle")
         return f"{kept} in '{boxing.label}'{_changed(boxing)}."
+    if picks.shown is not None and not len(picks.shown):
+        best = picks.best_score
+        least = "" if best is None else f"; the best candidate has {best:.3g}"
+        return f"{stage_name(boxing)}: nothing above the threshold{least}."
     if picks.shown is not None:
         count = f"{len(picks.shown)} {'pick' if len(picks.shown) == 1 else 'picks'}"
         return f"{stage_name(boxing)}: {count}, not kept yet."

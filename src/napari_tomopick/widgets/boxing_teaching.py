@@ -94,7 +94,9 @@ class Teaching(QWidget):
         self.group.setKeyboardTracking(False)
         wheel_scrolls_past(self.group)
         metrics = self.group.fontMetrics()
-        self.group.setFixedWidth(metrics.horizontalAdvance("99") + 3 * metrics.height())
+        self.group.setFixedWidth(metrics.horizontalAdvance("99") + 7 * metrics.height() // 2)
+        # napari's style would make it wider than any group needs
+        self.group.setStyleSheet("min-width: 0px;")
         self.group.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def _make_modes(self) -> None:
