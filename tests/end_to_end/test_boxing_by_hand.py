@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 from windows import needs_a_screen, window_on
 
+from benchmark_modules import DATA, needs_data
 from fake_engine import planted
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.project import Session
+from napari_tomopick.protocols.import_tomograms import import_tomograms
 
 SHAPE = (40, 96, 96)
 
@@ -129,3 +135,41 @@ def test_from_the_first_click_to_kept_particles(tmp_path, monkeypatch, scheme):
         [kept] = session.particle_sets()
         assert (kept.name, kept.count, kept.step.name) == ("particles", 1, "pick")
         assert np.isfinite(session.particles(kept.uid).scores).all()
+
+
+@needs_data
+@needs_a_screen
+def test_ribosomes_after_ten_clicks(tmp_path):
+    pytest.importorskip("torch")
+    folder = Path(DATA) / "ribosomes"
+    truth = pd.read_csv(folder / "ribosomes_truth.csv")
+    places, kinds = truth[["x", "y", "z"]].to_numpy(), truth["cls"].to_numpy()
+    ribosomes, others = places[kinds == "4v7r"], places[kinds != "4v7r"]
+    [tomogram] = import_tomograms([folder / "ribosomes.mrc"])
+
+    def near_the_middle(which, count):
+        inside = which[((which > 20) & (which < [236, 236, 108])).all(axis=1)]
+        return inside[np.argsort(np.abs(inside[:, 2] - 63))][:count]
+
+    with window_on(tomogram, tmp_path) as hand:
+        hand.click("Picking")
+        hand.click("open-boxing")
+        hand.until(lambda s: s["boxing"] is not None and s["boxing"]["on"], "the Boxing dock")
+        for place in near_the_middle(ribosomes, 5):
+            refer(hand, place, "+")
+        for place in near_the_middle(others, 5):
+            refer(hand, place, "-", "ctrl")
+        at_rest(hand, lambda b: len(b["picks"]) > 0 and b["live"], "instant picks")
+        hand.click("train")
+        hand.until(
+            lambda s: s["boxing"]["stage"] == "network" and not s["boxing"]["running"],
+            "the network's picks",
+            timeout=400,
+        )
+        hand.click("apply")
+        seen = hand.until(lambda s: s["sets"].get("particles"), "the particles to be kept")
+        found = np.array(seen["boxing"]["picks"])
+    recall = (cKDTree(found).query(ribosomes)[0] < 10).mean()
+    precision = (cKDTree(ribosomes).query(found)[0] < 10).mean()
+    assert recall > 0.8
+    assert precision > 0.8

@@ -9,6 +9,7 @@ from fake_engine import FakeEngine, planted
 from napari_tomopick.errors import ModelError, ParameterError
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers.boxing import NOTHING_HERE
+from napari_tomopick.layers.boxing_picks import TOUCHING
 from napari_tomopick.layers.review import PREVIEW
 from napari_tomopick.layers.schemes import Scheme
 from napari_tomopick.models.tomogram import Tomogram
@@ -226,6 +227,12 @@ def test_what_is_seen_is_what_is_kept(boxed, balls):
     assert picks.cutoffs.maximum is None
     boxed.redo()
     assert picks.cutoffs.maximum == 3
+
+
+def test_the_distance_is_that_of_the_step():
+    from napari_tomopick.protocols.pick import APART
+
+    assert APART == TOUCHING
 
 
 def test_cut_offs_that_make_no_sense(boxed):

@@ -376,7 +376,8 @@ class Network:
             raise ParameterError(NO_NETWORK)
         if file.suffix != ".safetensors":
             file = file.with_name(f"{file.name}.safetensors")
-        picker.save(file)
+        # `pick` on the command line goes by the name
+        replace(picker, name=boxing.label).save(file)
         session = boxing.workspace.open_session
         session.add_result("network", file, boxing.picks.step(boxing.workspace.tomogram_name))
         if self.trained is not None and picker is self.picker:

@@ -26,8 +26,8 @@ Stage = Literal["instant", "network"]
 KEPT_MAPS = 8
 SUGGESTIONS = 12
 BROUGHT_BACK = 1.0
-# particles are not round: those that touch may be somewhat nearer than their diameter
-TOUCHING = 0.8
+# in diameters, as the step `pick` has it: particles are not round, and may touch sideways
+TOUCHING = 0.6
 NO_PICKS = "There are no particles to keep yet: click at least one particle and one thing that is none."
 
 
