@@ -14,6 +14,8 @@ something by its making this does not:
 - The tomogram goes on as its mirror image beyond its border; the program finds nothing within 48 pixels of
   it.
 - Positions are those of the middle of an output pixel; the program's are some 2 pixels too low in x and y.
+- A network whose output is zero everywhere learns no more, as its last layer is rectified: at a rate of 1e-4
+  this befalls every second training. It is then begun anew.
 
 It learns with a rate of 1e-5, which is what the program does whatever its form says, or of 1e-4, what the
 form says.
@@ -40,6 +42,7 @@ _FIELD = 2.5  # particle diameters that a patch spans
 _MASK, _FALL_OFF = 42.0, 4.0
 _COPIES = 500  # of the references of each class together
 _PASSES, _BATCH = 20, 32
+_TRIES = 5
 _TARGET = 1.0  # TargetSize, in output pixels
 _HIGH_PASS = 8  # cycles across the tomogram
 _STEP = 4  # pixels of the input per output pixel, and slices from one slab to the next
@@ -88,12 +91,23 @@ class Eman2Recipe:
             labels.append(torch.full((copies,), float(positive)))
         inputs, label = torch.cat(images), torch.cat(labels)
 
+        for _ in range(_TRIES):
+            network, losses = self._learnt(inputs, label, generator)
+            if len(losses) == _PASSES:
+                break
+        return Trained(network, diameter, losses)
+
+    def _learnt(self, inputs: Any, label: Any, generator: Any) -> tuple[Any, tuple[float, ...]]:
+        """A network, and the loss of each pass; fewer than asked for if the network died."""
+        import torch
+
         network = _network(generator)
         optimizer = torch.optim.Adam(network.parameters(), lr=self._rate)
-        r2 = torch.arange(_PATCH // _STEP) - (_PATCH // _STEP - 1) / 2
-        blob = torch.exp(-(r2[:, None] ** 2 + r2**2) / (4 * _TARGET**2))
-        losses = []
-        for _ in range(_PASSES):
+        r = torch.arange(_PATCH // _STEP) - (_PATCH // _STEP - 1) / 2
+        blob = torch.exp(-(r[:, None] ** 2 + r**2) / (4 * _TARGET**2))
+        dead = float(0.5 * label.mean() * (blob**2).sum())
+        losses: list[float] = []
+        while len(losses) < _PASSES and not (losses and abs(losses[-1] - dead) < 1e-5):
             total = 0.0
             for rows in torch.randperm(len(inputs), generator=generator).split(_BATCH):
                 error = network(inputs[rows])[:, 0] - label[rows, None, None] * blob
@@ -103,7 +117,7 @@ class Eman2Recipe:
                 optimizer.step()
                 total += float(loss.detach()) * len(rows)
             losses.append(total / len(inputs))
-        return Trained(network, diameter, tuple(losses))
+        return network, tuple(losses)
 
     def pick(self, model: Trained, volume: NDArray[np.float32]) -> Picks:
         """Apply the network to every fourth slice and find its peaks."""

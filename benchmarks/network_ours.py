@@ -17,9 +17,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_SECONDS = 20.0
-"""What the network is given to train."""
-
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
@@ -50,42 +47,55 @@ class Ours:
         """Bring the tomogram to the network's sampling and learn."""
         from napari_tomopick.picking.references import References
         from napari_tomopick.picking.settings import BoxingSettings
-
-        from napari_tomopick.models.tomogram import Acquisition, Tomogram
         from napari_tomopick.protocols import boxing
 
         folder = TemporaryDirectory()
-        tomogram = Tomogram(
-            "benchmark",
-            _written(volume, voxel_size, Path(folder.name)),
-            volume.shape,
-            voxel_size,
-            Acquisition(tilt_range[0], tilt_range[1]),
-            particles_are_dark=True,
-        )
+        tomogram = _tomogram(volume, voxel_size, tilt_range, Path(folder.name))
         settings = BoxingSettings(particle_size=diameter)
         prepared = boxing.prepare(tomogram, settings, positives)
         picker = boxing.learn([(prepared, positives, negatives)])
         if self._stage == "trained":
             references = References(tomogram, positives, negatives)
-            picker = boxing.train([references], settings, start=picker, seconds=_SECONDS, seed=seed)
+            picker = boxing.train([references], settings, prepared=[prepared], seed=seed)
         return Learnt(picker, prepared, folder)
 
     def pick(self, model: Learnt, volume: NDArray[np.float32]) -> Picks:
-        """Score the tomogram and list its peaks."""
-        from napari_tomopick.protocols import boxing
+        """Score the tomogram it learned from, which is at the network's sampling already."""
+        return _picks(model.prepared, model.picker)
 
-        scores = boxing.score(model.prepared, model.picker)
-        positions, values = scores.peaks(0.0, 0.6 * model.picker.particle_size)
-        return Picks(positions, values, model.picker.threshold)
+    def pick_elsewhere(self, model: Learnt, volume: NDArray[np.float32]) -> Picks:
+        """Score another tomogram of the same voxel size, from its file."""
+        known = model.prepared.tomogram
+        tilt_range = known.acquisition.tilt_range_degrees
+        with TemporaryDirectory() as folder:
+            return _picks(
+                _tomogram(volume, known.voxel_size_angstrom, tilt_range, Path(folder)), model.picker
+            )
 
 
-def _written(volume: NDArray[np.float32], voxel_size: float, folder: Path) -> Path:
+def _picks(target: Any, picker: Any) -> Picks:
+    """All peaks, as far apart as the step `pick` keeps them."""
+    from napari_tomopick.picking.score_map import FLOOR
+    from napari_tomopick.protocols import boxing
+    from napari_tomopick.protocols.pick import APART
+
+    scores = boxing.score(target, picker)
+    return Picks(*scores.peaks(FLOOR, APART * picker.particle_size), picker.threshold)
+
+
+def _tomogram(
+    volume: NDArray[np.float32], voxel_size: float, tilt_range: tuple[float, float] | None, folder: Path
+) -> Any:
     import mrcfile
+
+    from napari_tomopick.models.tomogram import Acquisition, Tomogram
 
     path = folder / "tomogram.mrc"
     with mrcfile.new(path) as file:
         file.set_data(np.asarray(volume, np.float32))
         file.set_volume()
         file.voxel_size = voxel_size
-    return path
+    low, high = tilt_range or (None, None)
+    return Tomogram(
+        "benchmark", path, volume.shape, voxel_size, Acquisition(low, high), particles_are_dark=True
+    )
