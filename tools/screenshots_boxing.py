@@ -109,7 +109,7 @@ def main() -> None:
     stage = Stage(options.folder, options.stand_in)
     stage.boxing.rename_label("ribosomes")
     stage.boxing.set_sizes(box_size=BOX)
-    stage.refer(5, 5)
+    stage.refer(6, 8)
     stage.settle()
     stage.turn_to("uncertain")
     stage.take("boxing-uncertain")

@@ -30,6 +30,8 @@ NO_SCORE = (0.6, 0.6, 0.6, 1.0)
 
 # in voxels, or as a part of the spacing, the diameter or the length
 CIRCLE_OF_SPACING = 0.7
+# a crowd, as in a cell, touches within the boxes
+MOST_OVERLAP = 1.5
 MIN_CIRCLE, MIN_ARROW = 3.0, 8.0
 LINE_OF_CIRCLE, MAX_LINE = 0.12, 1.0
 WIDTH_OF_ARROW, MAX_WIDTH = 0.1, 2.0
@@ -57,7 +59,7 @@ class Look:
 class Sizes:
     """How large a set's particles are drawn, in voxels, so that one can tell them apart.
 
-    A circle is as large as the box where boxes do not overlap; elsewhere it leaves a gap to the nearest
+    A circle is as large as the box where boxes hardly overlap; elsewhere it leaves a gap to the nearest
     neighbour. An arrow is as long as that neighbour is far.
 
     Parameters
@@ -77,7 +79,7 @@ class Sizes:
         distances = spacing(particles.positions)
         apart = float(np.median(distances)) if len(distances) else np.inf
         box = particles.box_size
-        fits = box is not None and box <= apart
+        fits = box is not None and box <= MOST_OVERLAP * apart
         circle = float(box) if fits else min(CIRCLE_OF_SPACING * apart, float(box or DEFAULT_BOX))
         return cls(max(circle, MIN_CIRCLE), float(np.clip(apart, MIN_ARROW, DEFAULT_BOX)))
 

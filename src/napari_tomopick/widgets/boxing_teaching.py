@@ -94,7 +94,7 @@ class Teaching(QWidget):
         self.group.setKeyboardTracking(False)
         wheel_scrolls_past(self.group)
         metrics = self.group.fontMetrics()
-        self.group.setFixedWidth(metrics.horizontalAdvance("99") + 7 * metrics.height() // 2)
+        self.group.setFixedWidth(metrics.horizontalAdvance("99") + 4 * metrics.height())
         # napari's style would make it wider than any group needs
         self.group.setStyleSheet("min-width: 0px;")
         self.group.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
