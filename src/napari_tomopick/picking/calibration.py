@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_EVIDENCE = -4.0
+"""Evidence of the encoder below this counts as this: what it rules out, it rules out."""
+
 _ROUNDS = 200
 _MIN_DEVIATION = 0.15  # of a component, in units of the whole's robust deviation
 _MAX_SLOPE = 4.0
@@ -40,7 +43,7 @@ class Calibration(NamedTuple):
         """Both kinds of evidence together; agreement counts by its distance from what is usual."""
         middle, deviation = spread
         standard = (np.asarray(agreement, np.float64) - middle) / deviation
-        return np.asarray(standard + self.weight * np.asarray(evidence, np.float64))
+        return np.asarray(standard + self.weight * bounded(evidence))
 
     def score(self, total: NDArray[np.floating]) -> NDArray[np.float64]:
         """From 0 to 1."""
@@ -49,6 +52,11 @@ class Calibration(NamedTuple):
     def of_evidence(self, evidence: NDArray[np.float32]) -> NDArray[np.float32]:
         """From 0 to 1, where there is nothing but the encoder's evidence."""
         return self.score(self.weight * evidence).astype(np.float32)
+
+
+def bounded(evidence: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Evidence, none of it below `LEAST_EVIDENCE`: a long tail would pass for a population of its own."""
+    return np.maximum(np.asarray(evidence, np.float64), LEAST_EVIDENCE)
 
 
 IMPARTIAL = Calibration(weight=1.0, centre=0.0, slope=1.0, middle=0.0, deviation=1.0)

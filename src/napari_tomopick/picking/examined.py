@@ -178,11 +178,6 @@ class Examined:
         return np.clip(places, -0.5, np.array(self.tomogram.shape[::-1]) - 0.5)
 
     @cached_property
-    def described_complexes(self) -> NDArray[np.float32]:
-        """Their descriptions, ``(n, c)``."""
-        return self.descriptions(self.complexes)
-
-    @cached_property
     def matching_grid(self) -> WorkingGrid:
         """The grid on which references are matched."""
         scale = WORKING_DIAMETER / MATCHING_DIAMETER

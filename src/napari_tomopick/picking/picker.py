@@ -154,7 +154,7 @@ class Picker:
         TomopickError
             If the file cannot be written.
         """
-        save_file = _safetensors().save_file
+        serialise = _safetensors().save
         tensors = {f"encoder.{name}": np.asarray(a, np.float32) for name, a in self.encoder.items()}
         tensors |= {
             "kinds.positive": self.kinds.positive,
@@ -181,12 +181,9 @@ class Picker:
             "settings": json.dumps(values),
             "taught": json.dumps(asdict(self.taught)),
         }
+        data = serialise({k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}, header)
         with atomic_path(path) as temporary:
-            save_file(
-                {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()},
-                temporary,
-                metadata=header,
-            )
+            temporary.write_bytes(data)
 
     @classmethod
     def load(cls, path: Path | str) -> Picker:
@@ -276,6 +273,6 @@ def _safetensors() -> Any:
 
     class Both:
         safe_open = staticmethod(safetensors.safe_open)
-        save_file = staticmethod(safetensors.numpy.save_file)
+        save = staticmethod(safetensors.numpy.save)
 
     return Both

@@ -84,7 +84,8 @@ def estimated_diameter(volume: Any, positions: ArrayLike, dark: bool | None = No
         seen = -seen
     # the smallest ball that stands out nearly as much as any: membranes and crowds let large ones do so too
     peaks = (seen >= np.append(seen[0], seen[:-1])) & (seen >= np.append(seen[1:], seen[-1]))
-    best = 2 + int(np.flatnonzero(peaks & (seen >= _NEARLY * seen.max()))[0])
+    clear = np.flatnonzero(peaks & (seen >= _NEARLY * seen.max()))
+    best = 2 + int(clear[0] if len(clear) else seen.argmax())
     level = 0.1 * inward[: best + 1].max()
     outer = best
     while outer < 1.5 * best and outer < reach and inward[outer] > level:

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry.rotation_sampling import uniform_rotations
-from napari_tomopick.picking.calibration import Calibration, parted, spread
+from napari_tomopick.picking.calibration import Calibration, bounded, parted, spread
 from napari_tomopick.picking.examined import Examined
 from napari_tomopick.picking.matching import (
     MATCHING_DIAMETER,
@@ -27,7 +27,7 @@ from napari_tomopick.picking.matching import (
     shifts_within,
     summed,
 )
-from napari_tomopick.picking.posed_places import PosedPlaces
+from napari_tomopick.picking.posed_places import PosedPlaces, Poses
 
 COARSE, FINE = 1000, 2600
 """Orientations: some 20 and 14 degrees apart."""
@@ -35,7 +35,14 @@ WIDE, NARROW = shifts_within(2.0), shifts_within(1.0)
 """How far a reference may have been clicked, and a complex seen, from its centre."""
 
 STARTS, ALIGNMENTS = 5, 4
-FIRST_FOUND, FOUND_A_ROUND, MOST_FOUND = 12, 4, 40
+FINALISTS, TRIALS = 2, 2
+FIRST_FOUND, FOUND_A_ROUND, FEWEST_FOUND, MOST_FOUND = 12, 4, 4, 24
+REFERENCE_WEIGHT = 2.0
+"""What a reference counts in a mean beside what was found."""
+LIKE_REFERENCES = (0.3, 0.2, 0.1, 0.0)
+"""What is found teaches where it agrees better than this part of the references, round by round."""
+TOLERANCE = 2.0
+"""By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
 EVIDENCE_WEIGHT = 1.0
 MAX_REFERENCES = 60
@@ -99,6 +106,15 @@ class Round:
     found: int
 
 
+@dataclass(frozen=True, eq=False)
+class _State:
+    """What a round led to, to go back to."""
+
+    merit: float
+    references: Poses
+    complexes: Poses
+
+
 class Training:
     """Training on the lessons of one or more tomograms.
 
@@ -121,7 +137,7 @@ class Training:
             )
         self._negatives = PosedPlaces(self._volumes, [lesson.negative for lesson in lessons], NARROW)
         self._complexes = PosedPlaces(self._volumes, [lesson.complexes for lesson in lessons], NARROW)
-        self._evidence = np.concatenate([lesson.evidence for lesson in lessons])
+        self._evidence = bounded(np.concatenate([lesson.evidence for lesson in lessons]))
         free = []
         for lesson in lessons:
             known = np.concatenate([lesson.positive, lesson.negative])
@@ -130,7 +146,10 @@ class Training:
                 alone = cKDTree(known).query(lesson.complexes)[0] > _SAME
             free.append(alone)
         self._free = np.flatnonzero(np.concatenate(free))
+        self._fold = self._rng.permutation(len(self._references)) % FOLDS
         self._found: NDArray[np.int64] = np.empty(0, np.int64)
+        self._size = FIRST_FOUND
+        self._best_state: _State | None = None
         self._agreement = np.zeros(len(self._complexes), np.float32)
         self._of_references = np.zeros(len(self._references), np.float32)
         self.reference: NDArray[np.float32] | None = None
@@ -144,23 +163,32 @@ class Training:
     def begin(self) -> None:
         """Align the references with one another, from several beginnings, and keep the best."""
         rotations = uniform_rotations(COARSE)
-        best = -np.inf
-        of_references, of_complexes = self._references.poses(), self._complexes.poses()
-        for number, row in enumerate(self._rng.permutation(len(self._references))[: self.starts]):
+        references = self._references
+        tried = []
+        for number, row in enumerate(self._rng.permutation(len(references))[: self.starts]):
             self._watch(f"aligning the references, beginning {number + 1} of {self.starts}")
-            references = self._references
             mean = np.array(references.box(int(row)))
             for _ in range(ALIGNMENTS):
                 self._watch("")
                 references.align(references.volume_of(row).bank(mean, rotations), rotations)
                 mean = references.sums(np.arange(len(references))).average()
             merit, found = self._tried(mean, rotations)
-            if merit > best:
-                best = merit
-                of_references, of_complexes = references.poses(), self._complexes.poses()
-                self._found = found
-        references.set_poses(of_references)
-        self._complexes.set_poses(of_complexes)
+            tried.append((merit, found, references.poses(), self._complexes.poses()))
+        tried.sort(key=lambda one: -one[0])
+        best: tuple[_State, NDArray[np.int64]] | None = None
+        for number, (_, found, of_references, of_complexes) in enumerate(tried[:FINALISTS]):
+            self._watch(f"the best beginnings go on, {number + 1} of {min(FINALISTS, len(tried))}")
+            self._found = found
+            references.set_poses(of_references)
+            self._complexes.set_poses(of_complexes)
+            for _ in range(TRIALS):
+                state = self._judge(rotations)
+                self._found = self._chosen(FIRST_FOUND)
+            if best is None or state.merit > best[0].merit:
+                best = state, self._found
+        assert best is not None
+        self._take_back(best[0])
+        self._best_state, self._found = best
         self.reference = self._mean()
 
     def go_on_from(self, reference: NDArray[np.float32]) -> None:
@@ -206,8 +234,11 @@ class Training:
             return np.empty(0, np.int64)
         found = self._best(at_most)
         centre, _ = self._parted()
-        sure = self._total()[found] > centre
-        return np.asarray(found[: max(int(sure.sum()), min(3, len(found)))])
+        # as alike as most references are to a mean without them
+        strict = LIKE_REFERENCES[min(len(self.rounds), len(LIKE_REFERENCES) - 1)]
+        alike = np.quantile(self._of_references, strict)
+        sure = (self._total()[found] > centre) & (self._agreement[found] >= alike)
+        return np.asarray(found[sure] if sure.sum() >= 3 else found[: min(3, len(found))])
 
     def _total(self) -> NDArray[np.float64]:
         middle, deviation = self._spread()
@@ -226,44 +257,68 @@ class Training:
 
     def _mean(self) -> NDArray[np.float32]:
         rows = np.arange(len(self._references))
-        return self._references.sums(rows).plus(self._complexes.sums(self._found)).average()
+        shown = self._references.sums(rows).times(REFERENCE_WEIGHT)
+        return shown.plus(self._complexes.sums(self._found)).average()
 
     def improve(self, rotations_count: int) -> Round:
         """One round: judge everything by means without it, and take in what stands out."""
-        rotations = uniform_rotations(rotations_count)
+        self._watch(f"round {len(self.rounds) + 1}: matching {len(self._complexes)} complexes")
+        taught = len(self._found)
+        state = self._judge(uniform_rotations(rotations_count))
+        if self._best_state is None or state.merit > self._best_state.merit - TOLERANCE:
+            if self._best_state is None or state.merit > self._best_state.merit:
+                self._best_state = state
+            self._size = min(self._size + FOUND_A_ROUND, MOST_FOUND)
+        else:
+            # what was taken in last led away from the references: back, and with fewer
+            self._take_back(self._best_state)
+            self._size = max(self._size // 2, FEWEST_FOUND)
+        self._found = self._chosen(self._size)
+        self.reference = self._mean()
+        done = Round(1.0 - float(state.references.agreement.mean()), self._held_back(), taught)
+        self.rounds.append(done)
+        return done
+
+    def _judge(self, rotations: Rotation) -> _State:
+        """Align and judge everything, what is part of the mean by one without it."""
         references, complexes, found = self._references, self._complexes, self._found
-        self._watch(f"round {len(self.rounds) + 1}: matching {len(complexes)} complexes")
-        fold = self._rng.permutation(len(references)) % FOLDS
         fold_of_found = self._rng.permutation(len(found)) % FOLDS
-        sums = [
-            references.sums(np.flatnonzero(fold == f)).plus(complexes.sums(found[fold_of_found == f]))
-            for f in range(FOLDS)
-        ]
+        sums = []
+        for f in range(FOLDS):
+            mine = references.sums(np.flatnonzero(self._fold == f)).times(REFERENCE_WEIGHT)
+            sums.append(mine.plus(complexes.sums(found[fold_of_found == f])))
         whole = summed(sums)
         before = complexes.poses()
-        self._agreement = complexes.align_all(self._volumes, whole.average(), rotations)
+        complexes.align_all(self._volumes, whole.average(), rotations)
         after = complexes.poses()
         for f in range(FOLDS):
             self._watch("")
             others = summed(sums[:f] + sums[f + 1 :])
             if not others.weight.any():
                 others = whole
-            rows = np.flatnonzero(fold == f)
-            references.align_some(rows, self._volumes, others.average(), rotations)
-            mine = found[fold_of_found == f]
+            without = others.average()
+            references.align_some(np.flatnonzero(self._fold == f), self._volumes, without, rotations)
+            rows = found[fold_of_found == f]
             complexes.set_poses(before)
-            complexes.align_some(mine, self._volumes, others.average(), rotations)
+            complexes.align_some(rows, self._volumes, without, rotations)
             judged = complexes.poses()
-            after.at[mine], after.turns[mine] = judged.at[mine], judged.turns[mine]
-            after.agreement[mine] = judged.agreement[mine]
+            after.at[rows], after.turns[rows] = judged.at[rows], judged.turns[rows]
+            after.agreement[rows] = judged.agreement[rows]
         complexes.set_poses(after)
         self._agreement = complexes.agreement.copy()
         self._of_references = references.agreement.copy()
-        self._found = self._chosen(min(FIRST_FOUND + FOUND_A_ROUND * (len(self.rounds) + 1), MOST_FOUND))
-        self.reference = self._mean()
-        done = Round(1.0 - float(self._of_references.mean()), self._held_back(), len(found))
-        self.rounds.append(done)
-        return done
+        return _State(self._merit(), references.poses(), complexes.poses())
+
+    def _merit(self) -> float:
+        """How far the references stand out from all complexes, each judged by a mean without it."""
+        middle, deviation = self._spread()
+        return (float(self._of_references.mean()) - middle) / deviation
+
+    def _take_back(self, state: _State) -> None:
+        self._references.set_poses(state.references)
+        self._complexes.set_poses(state.complexes)
+        self._agreement = state.complexes.agreement.copy()
+        self._of_references = state.references.agreement.copy()
 
     def _held_back(self) -> float | None:
         if len(self._references) < 3 or not len(self._negatives):

@@ -97,7 +97,10 @@ class WorkingGrid:
         sections = self.tomogram_shape[0]
         flat = np.empty((sections, ny, nx), np.float32)
         for z in range(sections):
-            section = (np.asarray(volume[z], np.float32) - np.float32(middle)) / np.float32(deviation)
+            raw = np.asarray(volume[z], np.float32)
+            if not np.isfinite(raw).all():
+                raise ValueError(f"section {z} has voxels that are not finite")
+            section = (raw - np.float32(middle)) / np.float32(deviation)
             np.clip(section, -_CLIP_DEVIATIONS, _CLIP_DEVIATIONS, out=section)
             flat[z] = resampled(resampled(section, ny, 0), nx, 1)
             if report is not None:

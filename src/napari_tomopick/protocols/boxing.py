@@ -18,7 +18,7 @@ from napari_tomopick.geometry.coordinates import as_positions
 from napari_tomopick.io.volumes import open_volume
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.picking import encoder, kinds
-from napari_tomopick.picking.calibration import IMPARTIAL, parted
+from napari_tomopick.picking.calibration import IMPARTIAL
 from napari_tomopick.picking.examined import Examined
 from napari_tomopick.picking.finding import Found, evidence_at, evidence_map, find
 from napari_tomopick.picking.picker import Picker, Taught
@@ -44,9 +44,10 @@ __all__ = [
 
 Prepared = Examined
 
-ROUNDS = 6
-"""Rounds of one training; the last two are the fine ones."""
-_FINE_ROUNDS = 2
+ROUNDS = 8
+"""Rounds of one training; the last three are the fine ones."""
+_FINE_ROUNDS = 3
+_LOWEST_CENTRE = -1.5  # evidence that the instant stage may take for even odds
 _THUMBNAIL = 1.6  # side of a thumbnail in diameters
 _MOST_THUMBNAILS = 100
 
@@ -189,11 +190,9 @@ def learn(
     learned = kinds.learned(described_positive, described_negative, background)
     calibration = IMPARTIAL
     if len(described_positive) >= 3:
-        complexes = np.concatenate([e.described_complexes for e in examined])
+        # where references would not be found had they not been shown, the others will not be either
         known = kinds.judged_without_itself(described_positive, described_negative, background)
-        if len(complexes):
-            centre, slope = parted(learned.evidence(complexes.T), known)
-            calibration = IMPARTIAL._replace(centre=centre, slope=min(slope, 1.0))
+        calibration = IMPARTIAL._replace(centre=float(np.clip(np.median(known), _LOWEST_CENTRE, 0.0)))
     size = first.tomogram.voxel_size_angstrom
     working = 10.0 * float(first.grid.factors.mean())
     return Picker(

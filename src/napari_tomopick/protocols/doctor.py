@@ -15,6 +15,8 @@ REQUIRED = ("napari", "numpy", "scipy", "numba", "mrcfile", "pandas", "starfile"
 OPTIONAL = {
     "PyQt6": "the window (or PySide6)",
     "PySide6": "the window (or PyQt6)",
+    "torch": "boxing with a reference network",
+    "safetensors": "the files of such networks",
     "mat-io": "Dynamo catalogues without a .vll beside them",
 }
 
