@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 _ROUNDS = 3  # of projecting the clicks onto the surface; their parameters change little after that
 _MAX_INTERVALS = 24
 _MAX_MODES = 14
+_ROUNDING = 1e-6  # of a number of edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,9 @@ class TracedSurface:
         length_s, length_t = self.size()
         least, wanted, halvings = 3 if self.closed else 1, edge, subdivision
         while True:
-            n_s, n_t = max(least, math.ceil(length_s / edge)), max(1, math.ceil(length_t / edge))
+            # a length that is a whole number of edges but for rounding needs no further one
+            n_s = max(least, math.ceil(length_s / edge - _ROUNDING))
+            n_t = max(1, math.ceil(length_t / edge - _ROUNDING))
             if 2 * n_s * n_t * 4**halvings <= max_triangles:
                 break
             if (n_s, n_t) == (least, 1):
