@@ -78,7 +78,9 @@ def learned(
 def judged_without_itself(
     positive: NDArray[np.float32], negative: NDArray[np.float32], background: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Evidence for each positive reference of two or more, had it not been shown: ``(n,)``."""
+    """Evidence for each positive reference, had it not been shown: ``(n,)``; 0 for the only one."""
+    if len(positive) < 2:
+        return np.zeros(len(positive), np.float32)
     rows = np.arange(len(positive))
     return np.array(
         [learned(positive[rows != i], negative, background).evidence(positive[i]) for i in rows], np.float32

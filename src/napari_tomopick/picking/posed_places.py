@@ -130,7 +130,7 @@ class PosedPlaces:
                 parts.append(volume.sums(self._at[here], Rotation.from_quat(self._turns[here])))
         return summed(parts)
 
-    def mean_offset(self) -> NDArray[np.float64]:
-        """Where the places given lie on average in the reference's own frame, from its centre: x, y, z."""
-        offsets = Rotation.from_quat(self._turns).inv().apply(self._places - self._at)
-        return np.asarray(offsets.mean(axis=0))
+    def offsets(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where places given lie in the reference's own frame, from its centre: x, y, z, ``(n, 3)``."""
+        turns = Rotation.from_quat(self._turns[rows].reshape(-1, 4))
+        return np.asarray(turns.inv().apply(self._places[rows] - self._at[rows])).reshape(-1, 3)

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry.rotation_sampling import uniform_rotations
-from napari_tomopick.picking.calibration import Calibration, bounded, parted, spread
+from napari_tomopick.picking.calibration import EVEN_ODDS, SURE, Calibration, bounded, spread
 from napari_tomopick.picking.examined import Examined
 from napari_tomopick.picking.matching import (
     MATCHING_DIAMETER,
@@ -39,14 +39,19 @@ FINALISTS, TRIALS = 2, 2
 FIRST_FOUND, FOUND_A_ROUND, FEWEST_FOUND, MOST_FOUND = 12, 4, 4, 24
 REFERENCE_WEIGHT = 2.0
 """What a reference counts in a mean beside what was found."""
+SAME_CENTRE = 3.0
+"""Centres that differ by no more than this many standard errors are one."""
 LIKE_REFERENCES = (0.3, 0.2, 0.1, 0.0)
 """What is found teaches where it agrees better than this part of the references, round by round."""
 TOLERANCE = 2.0
 """By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
+MISSED = 0.3
+"""Part of the references that may lie below the threshold."""
 EVIDENCE_WEIGHT = 1.0
 MAX_REFERENCES = 60
 _SAME = 0.25 * MATCHING_DIAMETER
+_WHOLE = 0.5 * MATCHING_DIAMETER
 
 Watch = Callable[[str], None]
 """Called between pieces of work with what comes next; it may raise to stop."""
@@ -63,6 +68,8 @@ class Lesson:
         References, and all complexes that were seen, x, y, z in voxels of the matching grid.
     evidence : array, shape (n,)
         The encoder's, for each complex.
+    evidence_of_positive : array, shape (m,)
+        The encoder's, for each positive reference, had it not been shown.
     """
 
     volume: MatchingVolume
@@ -70,6 +77,7 @@ class Lesson:
     negative: NDArray[np.float64]
     complexes: NDArray[np.float64]
     evidence: NDArray[np.float32]
+    evidence_of_positive: NDArray[np.float32]
 
     @classmethod
     def of(
@@ -78,12 +86,18 @@ class Lesson:
         positive: NDArray[np.float64],
         negative: NDArray[np.float64],
         evidence: NDArray[np.float32],
+        evidence_of_positive: NDArray[np.float32],
     ) -> Lesson:
         """From places in voxels of the tomogram."""
         grid = examined.matching_grid
         seen = examined.complexes
         return cls(
-            examined.matching, grid.to_grid(positive), grid.to_grid(negative), grid.to_grid(seen), evidence
+            examined.matching,
+            grid.to_grid(positive),
+            grid.to_grid(negative),
+            grid.to_grid(seen),
+            evidence,
+            evidence_of_positive,
         )
 
 
@@ -131,10 +145,11 @@ class Training:
         self._watch = watch
         self._volumes = [lesson.volume for lesson in lessons]
         self._references = PosedPlaces(self._volumes, [lesson.positive for lesson in lessons], WIDE)
+        self._evidence_of_references = bounded(np.concatenate([x.evidence_of_positive for x in lessons]))
         if len(self._references) > MAX_REFERENCES:
-            self._references = self._references.some(
-                self._rng.permutation(len(self._references))[:MAX_REFERENCES]
-            )
+            some = self._rng.permutation(len(self._references))[:MAX_REFERENCES]
+            self._references = self._references.some(some)
+            self._evidence_of_references = self._evidence_of_references[some]
         self._negatives = PosedPlaces(self._volumes, [lesson.negative for lesson in lessons], NARROW)
         self._complexes = PosedPlaces(self._volumes, [lesson.complexes for lesson in lessons], NARROW)
         self._evidence = bounded(np.concatenate([lesson.evidence for lesson in lessons]))
@@ -144,7 +159,10 @@ class Training:
             alone = np.ones(len(lesson.complexes), bool)
             if len(known) and len(alone):
                 alone = cKDTree(known).query(lesson.complexes)[0] > _SAME
-            free.append(alone)
+            # half of what is seen at a face is the mirror image of the other half: nothing to learn from
+            upper = np.array(lesson.volume.volume.shape[::-1]) - 1 - _WHOLE
+            whole = ((lesson.complexes >= _WHOLE) & (lesson.complexes <= upper)).all(axis=1)
+            free.append(alone & whole)
         self._free = np.flatnonzero(np.concatenate(free))
         self._fold = self._rng.permutation(len(self._references)) % FOLDS
         self._found: NDArray[np.int64] = np.empty(0, np.int64)
@@ -233,11 +251,10 @@ class Training:
         if not len(self._free):
             return np.empty(0, np.int64)
         found = self._best(at_most)
-        centre, _ = self._parted()
         # as alike as most references are to a mean without them
         strict = LIKE_REFERENCES[min(len(self.rounds), len(LIKE_REFERENCES) - 1)]
         alike = np.quantile(self._of_references, strict)
-        sure = (self._total()[found] > centre) & (self._agreement[found] >= alike)
+        sure = (self._total()[found] > SURE) & (self._agreement[found] >= alike)
         return np.asarray(found[sure] if sure.sum() >= 3 else found[: min(3, len(found))])
 
     def _total(self) -> NDArray[np.float64]:
@@ -249,11 +266,11 @@ class Training:
             return 0.15, 0.05
         return spread(self._agreement[self._free])
 
-    def _parted(self) -> tuple[float, float]:
+    def _even_odds(self) -> float:
+        """Evidence at which a complex is as likely as not a particle: most references lie above."""
         middle, deviation = self._spread()
-        # what the encoder says of the references themselves is not independent of them: agreement alone
-        known = (self._of_references - middle) / deviation + np.median(self._evidence[self._best(5)])
-        return parted(self._total()[self._free], known)
+        known = (self._of_references - middle) / deviation + EVIDENCE_WEIGHT * self._evidence_of_references
+        return min(EVEN_ODDS, float(np.quantile(known, MISSED)))
 
     def _mean(self) -> NDArray[np.float32]:
         rows = np.arange(len(self._references))
@@ -328,11 +345,26 @@ class Training:
         above = self._of_references[:, None] > negatives
         return float(above.mean())
 
+    def _centre(self) -> NDArray[np.float64]:
+        """Where the centre of the particle lies in the reference.
+
+        It is where it was clicked on average. What was found beside has its centre from the encoder: that
+        makes the average better, unless a user means another place by it.
+        """
+        clicked = self._references.offsets(np.arange(len(self._references)))
+        centre = clicked.mean(axis=0)
+        if len(self._found) < 3 or len(clicked) < 3:
+            return np.asarray(centre)
+        seen = self._complexes.offsets(self._found)
+        chance = clicked.std() / np.sqrt(len(clicked))
+        if np.linalg.norm(seen.mean(axis=0) - centre) > SAME_CENTRE * chance:
+            return np.asarray(centre)
+        return np.asarray(np.concatenate([clicked, seen]).mean(axis=0))
+
     def finish(self) -> tuple[NDArray[np.float32], Calibration]:
-        """The reference, its centre where references were clicked on average, and how to read agreement."""
+        """The reference, its centre where it was clicked, and how to read agreement with it."""
         self._watch("calibrating")
         assert self.reference is not None
-        reference = moved(self.reference, -self._references.mean_offset())
+        reference = moved(self.reference, -self._centre())
         middle, deviation = self._spread()
-        centre, slope = self._parted() if len(self._free) else (3.0, 1.0)
-        return reference, Calibration(EVIDENCE_WEIGHT, centre, slope, middle, deviation)
+        return reference, Calibration(EVIDENCE_WEIGHT, self._even_odds(), 1.0, middle, deviation)

@@ -274,11 +274,19 @@ def train(
         if what:
             done += 1
 
-    lessons = []
+    # what each positive reference would be taken for, had it not been shown
+    alone = kinds.judged_without_itself(
+        np.concatenate([e.descriptions(r.positive) for e, r in zip(examined, used, strict=True)]),
+        np.concatenate([e.descriptions(r.negative) for e, r in zip(examined, used, strict=True)]),
+        instant.kinds.background,
+    )
+    lessons, first = [], 0
     for e, r in zip(examined, used, strict=True):
         watch("")
         evidence = evidence_at(e, evidence_map(e, instant.kinds), e.complexes)
-        lessons.append(Lesson.of(e, r.positive, r.negative, evidence))
+        own = alone[first : first + len(r.positive)]
+        first += len(r.positive)
+        lessons.append(Lesson.of(e, r.positive, r.negative, evidence, own))
     training = Training(lessons, seed, watch)
     if before is not None and before.reference is not None:
         training.go_on_from(before.reference)
