@@ -47,7 +47,7 @@ Prepared = Examined
 ROUNDS = 8
 """Rounds of one training; the last three are the fine ones."""
 _FINE_ROUNDS = 3
-_LOWEST_CENTRE = -1.5  # evidence that the instant stage may take for even odds
+_LOWEST_CENTRE = -3.0  # evidence that the instant stage may take for even odds
 _THUMBNAIL = 1.6  # side of a thumbnail in diameters
 _MOST_THUMBNAILS = 100
 
