@@ -40,11 +40,15 @@ class Kinds:
     background: NDArray[np.float32]
 
     def evidence(self, descriptions: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logarithm of the odds that a description, ``(c, ...)``, is of the kind looked for."""
+        """Logarithm of the odds that a description, ``(c, ...)``, is of the kind looked for.
+
+        Against it stand the background and that other kind which is most alike.
+        """
         flat = descriptions.reshape(len(descriptions), -1)
-        others = SHARPNESS * (np.vstack([self.negative, self.background[None]]) @ flat)
-        top = others.max(axis=0)
-        rest = top + np.log(np.exp(others - top).sum(axis=0))
+        rest = SHARPNESS * (self.background @ flat)
+        if len(self.negative):
+            # the most alike of them: what is pointed out twice under two names must not count twice
+            rest = np.logaddexp(rest, SHARPNESS * (self.negative @ flat).max(axis=0))
         found = SHARPNESS * (self.positive @ flat) - rest
         return np.asarray(found.reshape(descriptions.shape[1:]), np.float32)
 

@@ -46,7 +46,7 @@ LIKE_REFERENCES = (0.3, 0.2, 0.1, 0.0)
 TOLERANCE = 2.0
 """By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
-MISSED = 0.3
+MISSED = 0.1
 """Part of the references that may lie below the threshold."""
 EVIDENCE_WEIGHT = 1.0
 MAX_REFERENCES = 60
