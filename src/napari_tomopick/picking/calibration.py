@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 LEAST_EVIDENCE = -4.0
 """Evidence of the encoder below this counts as this: what it rules out, it rules out."""
-EVEN_ODDS = 0.85
+EVEN_ODDS = 1.2
 """Evidence, all together, at which a complex is as likely as not one that is looked for.
 
-Crowded simulated tomograms told it; 0.5 to 1.5 is as good."""
-SURE = 1.35
+Crowded simulated tomograms told it."""
+SURE = 1.6
 """From here on a complex is taken for one without anyone looking."""
 
 
