@@ -46,6 +46,7 @@ LIKE_REFERENCES = (0.3, 0.2, 0.1, 0.0)
 TOLERANCE = 2.0
 """By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
+CHANCE, FEW_NEGATIVES = 0.35, 5
 MISSED = 0.1
 """Part of the references that may lie below the threshold."""
 EVIDENCE_WEIGHT = 1.0
@@ -270,7 +271,9 @@ class Training:
         """Evidence at which a complex is as likely as not a particle: most references lie above."""
         middle, deviation = self._spread()
         known = (self._of_references - middle) / deviation + EVIDENCE_WEIGHT * self._evidence_of_references
-        return min(EVEN_ODDS, float(np.quantile(known, MISSED)))
+        # of many negatives one is alike by chance, which takes evidence away from all
+        by_chance = CHANCE * np.log(max(len(self._negatives), FEW_NEGATIVES) / FEW_NEGATIVES)
+        return min(EVEN_ODDS - float(by_chance), float(np.quantile(known, MISSED)))
 
     def _mean(self) -> NDArray[np.float32]:
         rows = np.arange(len(self._references))
