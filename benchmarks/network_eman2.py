@@ -15,7 +15,7 @@ something by its making this does not:
   it.
 - Positions are those of the middle of an output pixel; the program's are some 2 pixels too low in x and y.
 - A network whose output is zero everywhere learns no more, as its last layer is rectified: at a rate of 1e-4
-  this befalls every second training. It is then begun anew.
+  this befalls some trainings, depending on the seed. They are begun anew.
 
 It learns with a rate of 1e-5, which is what the program does whatever its form says, or of 1e-4, what the
 form says.
