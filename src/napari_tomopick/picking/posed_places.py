@@ -70,13 +70,9 @@ class PosedPlaces:
             setattr(new, name, getattr(self, name)[rows].copy())
         return new
 
-    def volume_of(self, row: int) -> MatchingVolume:
-        """The volume that a place lies in."""
-        return self._volumes[self._volume[row]]
-
     def box(self, row: int) -> NDArray[np.float32]:
         """The voxels about a place, as they lie."""
-        return self.volume_of(row).box(self._places[row])
+        return self._volumes[self._volume[row]].box(self._places[row])
 
     def poses(self) -> Poses:
         """All poses, copied."""
@@ -87,27 +83,20 @@ class PosedPlaces:
         self._at, self._turns = poses.at.copy(), poses.turns.copy()
         self.agreement = poses.agreement.copy()
 
-    def align(self, bank: NDArray[np.float32], rotations: Rotation) -> None:
-        """Find the pose of each, all with one bank."""
-        self._align(np.arange(len(self)), bank, rotations)
-
-    def align_all(
-        self, volumes: Sequence[MatchingVolume], reference: NDArray[np.float32], rotations: Rotation
-    ) -> NDArray[np.float32]:
+    def align_all(self, reference: NDArray[np.float32], rotations: Rotation) -> NDArray[np.float32]:
         """Find the pose of each, and return the agreements."""
-        self.align_some(np.arange(len(self)), volumes, reference, rotations)
+        self.align_some(np.arange(len(self)), reference, rotations)
         return self.agreement.copy()
 
     def align_some(
         self,
         rows: NDArray[np.int64],
-        volumes: Sequence[MatchingVolume],
         reference: NDArray[np.float32],
         rotations: Rotation,
     ) -> None:
         """Find the pose of some; tomograms of one missing wedge share a bank."""
         banks: dict[object, NDArray[np.float32]] = {}
-        for number, volume in enumerate(volumes):
+        for number, volume in enumerate(self._volumes):
             here = rows[self._volume[rows] == number]
             if len(here):
                 key = volume.acquisition.tilt_range_degrees, volume.acquisition.tilt_axis

@@ -47,6 +47,7 @@ TOLERANCE = 2.0
 """By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
 CHANCE, FEW_NEGATIVES = 0.35, 5
+"""How much evidence e times as many negatives as these few take away, by being alike by chance."""
 MISSED = 0.1
 """Part of the references that may lie below the threshold."""
 EVIDENCE_WEIGHT = 1.0
@@ -144,15 +145,15 @@ class Training:
     def __init__(self, lessons: Sequence[Lesson], seed: int, watch: Watch) -> None:
         self._rng = np.random.default_rng(seed)
         self._watch = watch
-        self._volumes = [lesson.volume for lesson in lessons]
-        self._references = PosedPlaces(self._volumes, [lesson.positive for lesson in lessons], WIDE)
+        volumes = [lesson.volume for lesson in lessons]
+        self._references = PosedPlaces(volumes, [lesson.positive for lesson in lessons], WIDE)
         self._evidence_of_references = bounded(np.concatenate([x.evidence_of_positive for x in lessons]))
         if len(self._references) > MAX_REFERENCES:
             some = self._rng.permutation(len(self._references))[:MAX_REFERENCES]
             self._references = self._references.some(some)
             self._evidence_of_references = self._evidence_of_references[some]
-        self._negatives = PosedPlaces(self._volumes, [lesson.negative for lesson in lessons], NARROW)
-        self._complexes = PosedPlaces(self._volumes, [lesson.complexes for lesson in lessons], NARROW)
+        self._negatives = PosedPlaces(volumes, [lesson.negative for lesson in lessons], NARROW)
+        self._complexes = PosedPlaces(volumes, [lesson.complexes for lesson in lessons], NARROW)
         self._evidence = bounded(np.concatenate([lesson.evidence for lesson in lessons]))
         free = []
         for lesson in lessons:
@@ -189,7 +190,7 @@ class Training:
             mean = np.array(references.box(int(row)))
             for _ in range(ALIGNMENTS):
                 self._watch("")
-                references.align(references.volume_of(row).bank(mean, rotations), rotations)
+                references.align_all(mean, rotations)
                 mean = references.sums(np.arange(len(references))).average()
             merit, found = self._tried(mean, rotations)
             tried.append((merit, found, references.poses(), self._complexes.poses()))
@@ -214,8 +215,8 @@ class Training:
         """Begin with a reference that an earlier training made."""
         self._watch("matching what was learned before")
         rotations = uniform_rotations(COARSE)
-        self._references.align_all(self._volumes, reference, rotations)
-        self._agreement = self._complexes.align_all(self._volumes, reference, rotations)
+        self._references.align_all(reference, rotations)
+        self._agreement = self._complexes.align_all(reference, rotations)
         self._of_references = self._references.agreement.copy()
         self._found = self._chosen(FIRST_FOUND)
         self.reference = self._mean()
@@ -227,18 +228,18 @@ class Training:
         a kind of particle that they are of.
         """
         self._watch("")
-        self._agreement = self._complexes.align_all(self._volumes, mean, rotations)
+        self._agreement = self._complexes.align_all(mean, rotations)
         if not len(self._free):
             return float(self._references.agreement.mean()), np.empty(0, np.int64)
         found = self._best(FIRST_FOUND)
         poses = self._references.poses()
         check = self._complexes.sums(found).average()
         self._watch("")
-        of_references = self._references.align_all(self._volumes, check, rotations)
-        of_negatives = self._negatives.align_all(self._volumes, check, rotations)
+        of_references = self._references.align_all(check, rotations)
+        of_negatives = self._negatives.align_all(check, rotations)
         self._references.set_poses(poses)
         kept = self._complexes.poses()
-        of_complexes = self._complexes.align_all(self._volumes, check, rotations)[self._free]
+        of_complexes = self._complexes.align_all(check, rotations)[self._free]
         self._complexes.set_poses(kept)
         top = np.sort(of_complexes)[-len(found) :].mean()
         return float(of_references.mean() - of_negatives.mean() + top), found
@@ -309,7 +310,7 @@ class Training:
             sums.append(mine.plus(complexes.sums(found[fold_of_found == f])))
         whole = summed(sums)
         before = complexes.poses()
-        complexes.align_all(self._volumes, whole.average(), rotations)
+        complexes.align_all(whole.average(), rotations)
         after = complexes.poses()
         for f in range(FOLDS):
             self._watch("")
@@ -317,10 +318,10 @@ class Training:
             if not others.weight.any():
                 others = whole
             without = others.average()
-            references.align_some(np.flatnonzero(self._fold == f), self._volumes, without, rotations)
+            references.align_some(np.flatnonzero(self._fold == f), without, rotations)
             rows = found[fold_of_found == f]
             complexes.set_poses(before)
-            complexes.align_some(rows, self._volumes, without, rotations)
+            complexes.align_some(rows, without, rotations)
             judged = complexes.poses()
             after.at[rows], after.turns[rows] = judged.at[rows], judged.turns[rows]
             after.agreement[rows] = judged.agreement[rows]
@@ -344,7 +345,7 @@ class Training:
         if len(self._references) < 3 or not len(self._negatives):
             return None
         assert self.reference is not None
-        negatives = self._negatives.align_all(self._volumes, self.reference, uniform_rotations(COARSE))
+        negatives = self._negatives.align_all(self.reference, uniform_rotations(COARSE))
         above = self._of_references[:, None] > negatives
         return float(above.mean())
 
