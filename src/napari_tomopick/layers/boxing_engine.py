@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from napari_tomopick.picking.references import ADVISED, still_missing
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
 
 Found = Callable[["NDArray[Any]", "NDArray[Any]"], None]
 """Called with positions and scores of candidates as they are found, in the thread that computes."""
-
-ADVISED = 5
-"""So many references of either kind are advised for a network."""
 
 
 class Taught(NamedTuple):
@@ -164,11 +163,5 @@ def _settings(sizes: Sizes) -> Any:
 
 def advice(positive: int, negative: int) -> str:
     """What is still to be clicked; "" where there is enough of both kinds."""
-    missing = [
-        f"{ADVISED - count} more {role}"
-        for role, count in (("positive", positive), ("negative", negative))
-        if count < ADVISED
-    ]
-    if not missing:
-        return ""
-    return f"At least {ADVISED} of each kind are advised: {' and '.join(missing)}."
+    missing = still_missing(positive, negative)
+    return f"At least {ADVISED} of each kind are advised: {missing}." if missing else ""

@@ -52,10 +52,6 @@ class Kinds:
         found = SHARPNESS * (self.positive @ flat) - rest
         return np.asarray(found.reshape(descriptions.shape[1:]), np.float32)
 
-    def distinctness(self, descriptions: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How unlike the background a description, ``(c, ...)``, is: from -1 for the same to 1."""
-        return np.asarray(-np.tensordot(self.background, descriptions, axes=1), np.float32)
-
 
 def learned(
     positive: NDArray[np.float32], negative: NDArray[np.float32], background: NDArray[np.float32]

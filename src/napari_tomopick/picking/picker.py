@@ -16,7 +16,7 @@ from napari_tomopick.errors import FileFormatError, MissingExtraError
 from napari_tomopick.io.atomic import atomic_path
 from napari_tomopick.picking.calibration import Calibration
 from napari_tomopick.picking.kinds import Kinds
-from napari_tomopick.picking.settings import FIELD_OF_VIEW
+from napari_tomopick.picking.settings import FIELD_OF_VIEW, suggested_box_size
 from napari_tomopick.picking.torch_extra import INSTALL
 from napari_tomopick.picking.working_grid import WORKING_DIAMETER
 
@@ -116,7 +116,7 @@ class Picker:
     @property
     def box_size(self) -> int:
         """Box size for the particles: one and a half times their diameter, even."""
-        return max(4, 2 * round(0.75 * self.particle_size))
+        return suggested_box_size(self.particle_size)
 
     def working_diameter(self, voxel_size_angstrom: float) -> float:
         """Diameter in voxels of a tomogram that decides on the encoder's sampling there."""

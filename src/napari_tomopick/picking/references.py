@@ -66,13 +66,16 @@ def check_classes(positive: int, negative: int) -> None:
             )
 
 
-def advice(positive: int, negative: int) -> str:
-    """What is still to be marked; "" where there is enough of both classes."""
-    missing = [
+def still_missing(positive: int, negative: int) -> str:
+    """How many more of which class are advised; "" where there is enough of both."""
+    return " and ".join(
         f"{ADVISED - count} more {role}"
         for role, count in (("positive", positive), ("negative", negative))
         if count < ADVISED
-    ]
-    return (
-        f"at least {ADVISED} references of each class are advised: {' and '.join(missing)}" if missing else ""
     )
+
+
+def advice(positive: int, negative: int) -> str:
+    """What is still to be marked; "" where there is enough of both classes."""
+    missing = still_missing(positive, negative)
+    return f"at least {ADVISED} references of each class are advised: {missing}" if missing else ""

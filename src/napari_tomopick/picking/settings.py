@@ -12,6 +12,11 @@ FIELD_OF_VIEW = 2.2
 """Side of what the network takes in, in diameters of a particle."""
 
 
+def suggested_box_size(diameter: float) -> int:
+    """Box size for particles of this diameter, in the same voxels: one and a half times it, even."""
+    return max(4, 2 * round(0.75 * diameter))
+
+
 @dataclass(frozen=True)
 class BoxingSettings:
     """Sizes in voxels of the tomogram.

@@ -22,20 +22,18 @@ from napari_tomopick.picking.calibration import IMPARTIAL
 from napari_tomopick.picking.examined import Examined
 from napari_tomopick.picking.finding import Found, evidence_at, evidence_map, find
 from napari_tomopick.picking.picker import Picker, Taught
-from napari_tomopick.picking.references import ADVISED as MINIMUM
-from napari_tomopick.picking.references import References, advice, check_classes
+from napari_tomopick.picking.references import References, check_classes
 from napari_tomopick.picking.score_map import ScoreMap
 from napari_tomopick.picking.settings import FIELD_OF_VIEW, BoxingSettings
 from napari_tomopick.picking.size import estimated_diameter
 from napari_tomopick.picking.training import COARSE, FINE, Lesson, Training
+from napari_tomopick.picking.working_grid import WORKING_DIAMETER
 from napari_tomopick.protocols.describe import Progress
 
 __all__ = [
-    "MINIMUM",
     "ROUNDS",
     "Prepared",
     "TrainingState",
-    "advice",
     "learn",
     "prepare",
     "score",
@@ -179,6 +177,13 @@ def learn(
     ModelError
         If a class is missing.
     """
+    return _learned(references, name)[0]
+
+
+def _learned(
+    references: Sequence[tuple[Prepared, NDArray[np.float64], NDArray[np.float64]]], name: str
+) -> tuple[Picker, NDArray[np.float32]]:
+    """The instant stage, and the evidence for each positive reference, had it not been shown."""
     positive = [as_positions(p) for _, p, _ in references]
     negative = [as_positions(n) for _, _, n in references]
     check_classes(sum(map(len, positive)), sum(map(len, negative)))
@@ -188,14 +193,14 @@ def learn(
     described_negative = np.concatenate([e.descriptions(n) for e, n in zip(examined, negative, strict=True)])
     background = kinds.unit(np.mean([e.background for e in examined], axis=0))
     learned = kinds.learned(described_positive, described_negative, background)
+    known = kinds.judged_without_itself(described_positive, described_negative, background)
     calibration = IMPARTIAL
-    if len(described_positive) >= 3:
+    if len(known) >= 3:
         # where references would not be found had they not been shown, the others will not be either
-        known = kinds.judged_without_itself(described_positive, described_negative, background)
         calibration = IMPARTIAL._replace(centre=float(np.clip(np.median(known), _LOWEST_CENTRE, 0.0)))
     size = first.tomogram.voxel_size_angstrom
-    working = 10.0 * float(first.grid.factors.mean())
-    return Picker(
+    working = WORKING_DIAMETER * float(first.grid.factors.mean())
+    picker = Picker(
         stage="instant",
         name=name,
         voxel_size_angstrom=size,
@@ -213,6 +218,7 @@ def learn(
         positive_thumbnails=_thumbnails(examined, positive),
         negative_thumbnails=_thumbnails(examined, negative),
     )
+    return picker, known
 
 
 def train(
@@ -262,7 +268,8 @@ def train(
     # where particles were shown comes first: it settles size and contrast for the others
     used.sort(key=lambda r: -len(r.positive))
     examined = _all_examined(used, settings, prepared, start, progress)
-    instant = learn([(e, r.positive, r.negative) for e, r in zip(examined, used, strict=True)], name=name)
+    shown = [(e, r.positive, r.negative) for e, r in zip(examined, used, strict=True)]
+    instant, alone = _learned(shown, name)
     before = start if start is not None and start.stage == "network" else None
     work = rounds + (1 if before else min(5, instant.taught.positive)) + 1
     done = 0
@@ -274,12 +281,6 @@ def train(
         if what:
             done += 1
 
-    # what each positive reference would be taken for, had it not been shown
-    alone = kinds.judged_without_itself(
-        np.concatenate([e.descriptions(r.positive) for e, r in zip(examined, used, strict=True)]),
-        np.concatenate([e.descriptions(r.negative) for e, r in zip(examined, used, strict=True)]),
-        instant.kinds.background,
-    )
     lessons, first = [], 0
     for e, r in zip(examined, used, strict=True):
         watch("")
@@ -399,7 +400,7 @@ def score(
 
 def _thumbnails(examined: Sequence[Examined], places: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
     """Central sections of boxes about places, on the working grid of their tomogram."""
-    side = 2 * round(0.5 * _THUMBNAIL * 10)
+    side = 2 * round(0.5 * _THUMBNAIL * WORKING_DIAMETER)
     pictures = []
     for one, here in zip(examined, places, strict=True):
         padded = np.pad(one.volume, ((0, 0), (side, side), (side, side)), mode="symmetric")

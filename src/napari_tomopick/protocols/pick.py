@@ -12,6 +12,7 @@ from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.picking.picker import Picker
 from napari_tomopick.picking.score_map import FLOOR, ScoreMap
+from napari_tomopick.picking.settings import suggested_box_size
 from napari_tomopick.protocols import boxing
 from napari_tomopick.protocols.describe import Bounds, Progress
 
@@ -110,13 +111,12 @@ def pick(
             f"the network was trained at {picker.voxel_size_angstrom:g} Å per voxel and the tomogram has "
             f"{size:g} Å: it was resampled"
         )
-    suggested = max(4, 2 * round(0.75 * diameter))
     particles = Particles(
         positions,
         scores=values,
         groups=np.full(len(positions), group),
         tomograms=np.full(len(positions), tomogram.name),
         voxel_size_angstrom=size,
-        box_size=suggested if box_size is None else box_size,
+        box_size=suggested_box_size(diameter) if box_size is None else box_size,
     )
     return Picked(particles, scores, level, tuple(messages))
