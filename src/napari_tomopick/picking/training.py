@@ -131,6 +131,11 @@ class _State:
     complexes: Poses
 
 
+def beginnings(references: int) -> int:
+    """How many of so many references are tried for a beginning."""
+    return min(STARTS, references)
+
+
 class Training:
     """Training on the lessons of one or more tomograms.
 
@@ -175,18 +180,14 @@ class Training:
         self.reference: NDArray[np.float32] | None = None
         self.rounds: list[Round] = []
 
-    @property
-    def starts(self) -> int:
-        """How many beginnings are tried."""
-        return min(STARTS, len(self._references))
-
     def begin(self) -> None:
         """Align the references with one another, from several beginnings, and keep the best."""
         rotations = uniform_rotations(COARSE)
         references = self._references
         tried = []
-        for number, row in enumerate(self._rng.permutation(len(references))[: self.starts]):
-            self._watch(f"aligning the references, beginning {number + 1} of {self.starts}")
+        starts = beginnings(len(references))
+        for number, row in enumerate(self._rng.permutation(len(references))[:starts]):
+            self._watch(f"aligning the references, beginning {number + 1} of {starts}")
             mean = np.array(references.box(int(row)))
             for _ in range(ALIGNMENTS):
                 self._watch("")

@@ -26,8 +26,8 @@ from napari_tomopick.picking.references import References, check_classes
 from napari_tomopick.picking.score_map import ScoreMap
 from napari_tomopick.picking.settings import FIELD_OF_VIEW, BoxingSettings
 from napari_tomopick.picking.size import estimated_diameter
-from napari_tomopick.picking.training import COARSE, FINE, Lesson, Training
-from napari_tomopick.picking.working_grid import WORKING_DIAMETER
+from napari_tomopick.picking.training import COARSE, FINE, Lesson, Training, beginnings
+from napari_tomopick.picking.working_grid import WORKING_DIAMETER, WorkingGrid
 from napari_tomopick.protocols.describe import Progress
 
 __all__ = [
@@ -124,6 +124,10 @@ def _examined(
     progress: Progress | None,
 ) -> Examined:
     working = diameter if network_box is None else network_box / FIELD_OF_VIEW
+    try:
+        WorkingGrid.for_diameter(tomogram.shape, working)
+    except ValueError as error:
+        raise ParameterError(f"{tomogram.path.name}: {error}") from error
     what = f"preparing {tomogram.name}"
     try:
         examined = Examined.of(
@@ -141,8 +145,7 @@ def _examined(
         ):
             pass
     except ValueError as error:
-        kind = ParameterError if "too large" in str(error) else FileFormatError
-        raise kind(f"{tomogram.path.name}: {error}") from error
+        raise FileFormatError(f"{tomogram.path.name}: {error}") from error
     return examined
 
 
@@ -271,7 +274,7 @@ def train(
     shown = [(e, r.positive, r.negative) for e, r in zip(examined, used, strict=True)]
     instant, alone = _learned(shown, name)
     before = start if start is not None and start.stage == "network" else None
-    work = rounds + (1 if before else min(5, instant.taught.positive)) + 1
+    work = rounds + (1 if before else beginnings(instant.taught.positive)) + 1
     done = 0
 
     def watch(what: str) -> None:
