@@ -58,7 +58,7 @@ def test_a_turned_object_is_found_in_its_place_and_orientation():
     bank = volume.bank(OBJECT.map(BOX), rotations)
     clicks = places + np.array([[1, 0, 0], [0, -1, 0], [0, 0, 1], [0, 0, 0]])
     shifts = shifts_within(1.0)
-    found = match(bank, volume.boxes(clicks, shifts))
+    found = match(volume, bank, clicks, shifts)
     assert found.scores.min() > 0.75
     np.testing.assert_array_equal(clicks + shifts[found.shifts], places)
     errors = (rotations[found.orientations].inv() * turns).magnitude()
@@ -74,7 +74,7 @@ def test_the_mirror_image_agrees_less():
     other = volume_with([(place, turn)], mirrored(OBJECT))
     none = shifts_within(0)
     scores = [
-        match(volume.bank(reference, rotations), volume.boxes(place[None], none)).scores[0]
+        match(volume, volume.bank(reference, rotations), place[None], none).scores[0]
         for volume in (same, other)
     ]
     assert scores[0] > scores[1] + 0.05

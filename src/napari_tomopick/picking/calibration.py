@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 LEAST_EVIDENCE = -4.0
 """Evidence of the encoder below this counts as this: what it rules out, it rules out."""
-EVEN_ODDS = 1.2
+EVEN_ODDS = 1.15
 """Evidence, all together, at which a complex is as likely as not one that is looked for.
 
 Crowded simulated tomograms told it."""

@@ -16,7 +16,7 @@ from napari_tomopick.picking.kinds import Kinds
 from napari_tomopick.picking.matching import match, settled
 from napari_tomopick.picking.picker import Picker
 from napari_tomopick.picking.score_map import ScoreMap
-from napari_tomopick.picking.training import FINE, NARROW
+from napari_tomopick.picking.training import FINEST, SEEN
 
 Found = Callable[[NDArray[np.float64], NDArray[np.float64]], None]
 """Told of candidates as they are found: places ``(n, 3)`` and scores, in the thread that computes."""
@@ -99,7 +99,7 @@ def _matched(
     places = examined.complexes
     of_encoder = evidence_at(examined, evidence, places)
     calibration = picker.calibration or IMPARTIAL
-    rotations = uniform_rotations(FINE)
+    rotations = uniform_rotations(FINEST)
     volume, grid = examined.matching, examined.matching_grid
     bank = volume.bank(reference, rotations)
     at = grid.to_grid(places)
@@ -110,8 +110,8 @@ def _matched(
         if report is not None:
             report(first, len(order), f"comparing {len(order)} complexes with the reference")
         rows = order[first : first + _AT_ONCE]
-        matches = match(bank, volume.boxes(at[rows], NARROW))
-        whole: NDArray[np.float64] = np.rint(at[rows]) + NARROW[matches.shifts]
+        matches = match(volume, bank, at[rows], SEEN)
+        whole: NDArray[np.float64] = np.rint(at[rows]) + SEEN[matches.shifts]
         agreement[rows] = matches.scores
         final[rows] = grid.to_tomogram(settled(volume, whole, bank[matches.orientations]))
         if found is not None:

@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry.missing_wedge import frequencies, measured
 from napari_tomopick.models.tomogram import Acquisition
-from napari_tomopick.picking.rotation_kernels import turned
+from napari_tomopick.picking.rotation_kernels import boxes_at, turned
 
 MATCHING_DIAMETER = 12.0
 """Diameter of a particle in voxels of the grid on which it is matched."""
@@ -33,7 +33,7 @@ _SOFT_EDGE = 1.5
 _FINER = 2  # references are turned on a grid so much finer, where trilinear interpolation is good enough
 _WORKERS = 2
 _SHELLS = 80  # of the power spectrum, from 0 to the sampling frequency
-_AT_ONCE = 64  # candidates in one matrix product
+_AT_ONCE = 450  # boxes in one matrix product
 
 
 def _radius() -> NDArray[np.float64]:
@@ -43,6 +43,7 @@ def _radius() -> NDArray[np.float64]:
 
 _RADIUS = _radius()
 _MASK = np.flatnonzero(_RADIUS.ravel() <= _MASK_RADIUS)
+_INSIDE = np.argwhere(_RADIUS <= _MASK_RADIUS)
 _WINDOW = np.clip((_MASK_RADIUS + _SOFT_EDGE - _RADIUS) / _SOFT_EDGE, 0, 1).astype(np.float32)
 
 
@@ -102,22 +103,21 @@ class MatchingVolume:
         tilts = self.acquisition.tilt_range_degrees or USUAL_TILTS
         return measured(frequencies(BOX), tilts, self.acquisition.tilt_axis, rotation)
 
-    def box(self, place: NDArray[np.float64], size: int = BOX) -> NDArray[np.float32]:
+    def _corners(self, places: NDArray[np.float64]) -> NDArray[np.int64]:
+        """First voxel z, y, x, in the padded volume, of the boxes about the voxels nearest to places."""
+        nearest = np.clip(np.rint(places), 0, np.array(self.volume.shape[::-1]) - 1)
+        return np.ascontiguousarray(nearest[:, ::-1].astype(np.int64) + BOX - BOX // 2)
+
+    def box(self, place: NDArray[np.float64]) -> NDArray[np.float32]:
         """The voxels about the voxel nearest to a place (x, y, z); mirrored beyond the faces."""
-        x, y, z = (
-            np.clip(np.rint(place), 0, np.array(self.volume.shape[::-1]) - 1).astype(int) + BOX - size // 2
-        )
-        return self._padded[z : z + size, y : y + size, x : x + size]
+        z, y, x = self._corners(place[None])[0]
+        return self._padded[z : z + BOX, y : y + BOX, x : x + BOX]
 
     def boxes(self, places: NDArray[np.float64], shifts: NDArray[np.int64]) -> NDArray[np.float32]:
         """Normalised voxels within the mask about places moved by shifts, ``(n, shifts, voxels)``."""
-        reach = int(np.abs(shifts).max(initial=0))
         found = np.empty((len(places), len(shifts), len(_MASK)), np.float32)
-        for row, place in zip(found, places, strict=True):
-            wide = self.box(place, BOX + 2 * reach)
-            for one, (x, y, z) in zip(row, shifts + reach, strict=True):
-                one[:] = wide[z : z + BOX, y : y + BOX, x : x + BOX].reshape(-1)[_MASK]
-        return _normalised(found)
+        boxes_at(self._padded, self._corners(places), shifts, _INSIDE, found)
+        return found
 
     def bank(self, reference: NDArray[np.float32], rotations: Rotation) -> NDArray[np.float32]:
         """The reference in many orientations as it would be seen here, ``(rotations, voxels)``."""
@@ -194,19 +194,26 @@ def moved(reference: NDArray[np.float32], by: NDArray[np.float64]) -> NDArray[np
     return np.asarray(fft.irfftn(fft.rfftn(reference) * phase, reference.shape), np.float32)
 
 
-def match(bank: NDArray[np.float32], boxes: NDArray[np.float32]) -> Matches:
-    """Compare every box at every shift, ``(n, shifts, voxels)``, with every orientation of a bank."""
-    count, shifts, voxels = boxes.shape
+def match(
+    volume: MatchingVolume,
+    bank: NDArray[np.float32],
+    places: NDArray[np.float64],
+    shifts: NDArray[np.int64],
+) -> Matches:
+    """Compare what is about places, ``(n, 3)``, each at every shift, with every orientation of a bank."""
+    count, voxels = len(places), bank.shape[1]
     scores, best_shift = np.empty(count, np.float32), np.empty(count, np.int64)
     best_orientation = np.empty(count, np.int64)
-    for first in range(0, count, _AT_ONCE):
-        some = boxes[first : first + _AT_ONCE]
-        products = (bank @ some.reshape(-1, voxels).T).reshape(len(bank), len(some), shifts)
+    at_once = max(1, _AT_ONCE // len(shifts))
+    for first in range(0, count, at_once):
+        boxes = volume.boxes(places[first : first + at_once], shifts)
+        some = len(boxes)
+        products = (bank @ boxes.reshape(-1, voxels).T).reshape(len(bank), some, len(shifts))
         # no argmax over everything: it is slower than the product
         over = products.max(axis=0)
-        part = slice(first, first + len(some))
+        part = slice(first, first + some)
         best_shift[part], scores[part] = over.argmax(axis=1), over.max(axis=1)
-        for i in range(len(some)):
+        for i in range(some):
             best_orientation[first + i] = products[:, i, best_shift[first + i]].argmax()
     return Matches(scores, best_orientation, best_shift)
 

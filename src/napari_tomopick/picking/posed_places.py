@@ -30,6 +30,28 @@ class Poses(NamedTuple):
     agreement: NDArray[np.float32]
 
 
+class TurnedReference:
+    """A reference in many orientations, as each of several tomograms would show it.
+
+    Parameters
+    ----------
+    reference : float32 array ``[z, y, x]``
+    rotations : Rotation
+    """
+
+    def __init__(self, reference: NDArray[np.float32], rotations: Rotation) -> None:
+        self._reference = reference
+        self.rotations = rotations
+        self._banks: dict[object, NDArray[np.float32]] = {}
+
+    def bank(self, volume: MatchingVolume) -> NDArray[np.float32]:
+        """As `MatchingVolume.bank`; tomograms of one missing wedge share it."""
+        key = volume.acquisition.tilt_range_degrees, volume.acquisition.tilt_axis
+        if key not in self._banks:
+            self._banks[key] = volume.bank(self._reference, self.rotations)
+        return self._banks[key]
+
+
 class PosedPlaces:
     """Places in several volumes with their poses, which alignment finds.
 
@@ -38,24 +60,18 @@ class PosedPlaces:
     volumes : sequence of MatchingVolume
     places : sequence of array, shape (n, 3)
         x, y, z in voxels of each volume.
-    shifts : int array, shape (m, 3)
-        By how much a place may lie off the centre of what is there.
     """
 
     def __init__(
         self,
         volumes: Sequence[MatchingVolume],
         places: Sequence[NDArray[np.float64]],
-        shifts: NDArray[np.int64],
     ) -> None:
         self._volumes = volumes
-        self._shifts = shifts
         self._places = np.concatenate(places)
         self._volume = np.repeat(np.arange(len(volumes)), [len(p) for p in places])
-        self._boxes = np.concatenate(
-            [volume.boxes(p, shifts) for volume, p in zip(volumes, places, strict=True)]
-        )
-        self._at = np.rint(self._places)
+        self._middle = np.rint(self._places)
+        self._at = self._middle.copy()
         self._turns = np.tile([0.0, 0.0, 0.0, 1.0], (len(self._places), 1))
         self.agreement: NDArray[np.float32] = np.zeros(len(self._places), np.float32)
 
@@ -65,8 +81,8 @@ class PosedPlaces:
     def some(self, rows: NDArray[np.int64]) -> PosedPlaces:
         """Some of them."""
         new = object.__new__(PosedPlaces)
-        new._volumes, new._shifts = self._volumes, self._shifts
-        for name in ("_places", "_volume", "_boxes", "_at", "_turns", "agreement"):
+        new._volumes = self._volumes
+        for name in ("_places", "_volume", "_middle", "_at", "_turns", "agreement"):
             setattr(new, name, getattr(self, name)[rows].copy())
         return new
 
@@ -83,32 +99,36 @@ class PosedPlaces:
         self._at, self._turns = poses.at.copy(), poses.turns.copy()
         self.agreement = poses.agreement.copy()
 
-    def align_all(self, reference: NDArray[np.float32], rotations: Rotation) -> NDArray[np.float32]:
-        """Find the pose of each, and return the agreements."""
-        self.align_some(np.arange(len(self)), reference, rotations)
+    def recentre(self, within: float) -> None:
+        """Look about where each was found from now on: along each axis at most so far from where it was."""
+        given = np.rint(self._places)
+        self._middle = given + np.clip(self._at - given, -within, within)
+
+    def align_all(self, reference: TurnedReference, shifts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Find the pose of each, and return the agreements; see `align_some`."""
+        self.align_some(np.arange(len(self)), reference, shifts)
         return self.agreement.copy()
 
     def align_some(
-        self,
-        rows: NDArray[np.int64],
-        reference: NDArray[np.float32],
-        rotations: Rotation,
+        self, rows: NDArray[np.int64], reference: TurnedReference, shifts: NDArray[np.int64]
     ) -> None:
-        """Find the pose of some; tomograms of one missing wedge share a bank."""
-        banks: dict[object, NDArray[np.float32]] = {}
+        """Find the pose of some.
+
+        Parameters
+        ----------
+        rows : int array
+        reference : TurnedReference
+        shifts : int array, shape (m, 3)
+            By how much a place may lie off the centre of what is there.
+        """
+        turns = reference.rotations.as_quat()
         for number, volume in enumerate(self._volumes):
             here = rows[self._volume[rows] == number]
             if len(here):
-                key = volume.acquisition.tilt_range_degrees, volume.acquisition.tilt_axis
-                if key not in banks:
-                    banks[key] = volume.bank(reference, rotations)
-                self._align(here, banks[key], rotations)
-
-    def _align(self, rows: NDArray[np.int64], bank: NDArray[np.float32], rotations: Rotation) -> None:
-        found = match(bank, self._boxes[rows])
-        self.agreement[rows] = found.scores
-        self._at[rows] = np.rint(self._places[rows]) + self._shifts[found.shifts]
-        self._turns[rows] = rotations.as_quat()[found.orientations]
+                found = match(volume, reference.bank(volume), self._middle[here], shifts)
+                self.agreement[here] = found.scores
+                self._at[here] = self._middle[here] + shifts[found.shifts]
+                self._turns[here] = turns[found.orientations]
 
     def sums(self, rows: NDArray[np.int64]) -> Sums:
         """What some of them add to a mean."""

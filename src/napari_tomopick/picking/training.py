@@ -27,31 +27,36 @@ from napari_tomopick.picking.matching import (
     shifts_within,
     summed,
 )
-from napari_tomopick.picking.posed_places import PosedPlaces, Poses
+from napari_tomopick.picking.posed_places import PosedPlaces, Poses, TurnedReference
 
-COARSE, FINE = 1000, 2600
-"""Orientations: some 20 and 14 degrees apart."""
-WIDE, NARROW = shifts_within(2.0), shifts_within(1.0)
-"""How far a reference may have been clicked, and a complex seen, from its centre."""
+COARSE, FINE, FINEST = 1000, 2600, 4300
+"""Orientations: some 20, 14 and 12 degrees apart."""
+CLICKED, SEEN = shifts_within(2.0), shifts_within(3.0)
+"""How far a reference may have been clicked, and the encoder may have seen a complex, from its centre."""
+ROUGHLY, CLOSELY = shifts_within(2.0), shifts_within(1.0)
+"""How far complexes are looked for before there is a good reference, and once they were found."""
+_FARTHEST = 3.0
 
 STARTS, ALIGNMENTS = 5, 4
 FINALISTS, TRIALS = 2, 2
 FIRST_FOUND, FOUND_A_ROUND, FEWEST_FOUND, MOST_FOUND = 12, 4, 4, 24
 REFERENCE_WEIGHT = 2.0
 """What a reference counts in a mean beside what was found."""
-SAME_CENTRE = 3.0
-"""Centres that differ by no more than this many standard errors are one."""
 LIKE_REFERENCES = (0.3, 0.2, 0.1, 0.0)
 """What is found teaches where it agrees better than this part of the references, round by round."""
 TOLERANCE = 2.0
 """By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
-CHANCE, FEW_NEGATIVES = 0.35, 5
+CHANCE, FEW_NEGATIVES = 0.17, 5
 """How much evidence e times as many negatives as these few take away, by being alike by chance."""
 MISSED = 0.1
 """Part of the references that may lie below the threshold."""
-EVIDENCE_WEIGHT = 1.0
+NEVER_BELOW = 0.3
+"""A threshold lies no lower than at this part of what references reach: as they stand out, so do others."""
+EVIDENCE_WEIGHT = 0.5
 MAX_REFERENCES = 60
+USUAL, PROMISING = 500, 300
+"""Of more complexes than both together, so many at random and so many with most evidence are compared."""
 _SAME = 0.25 * MATCHING_DIAMETER
 _WHOLE = 0.5 * MATCHING_DIAMETER
 
@@ -136,6 +141,18 @@ def beginnings(references: int) -> int:
     return min(STARTS, references)
 
 
+def _free(lesson: Lesson) -> NDArray[np.bool_]:
+    """Which complexes can teach: no reference, and whole."""
+    known = np.concatenate([lesson.positive, lesson.negative])
+    alone = np.ones(len(lesson.complexes), bool)
+    if len(known) and len(alone):
+        alone = cKDTree(known).query(lesson.complexes)[0] > _SAME
+    # half of what is seen at a face is the mirror image of the other half: nothing to learn from
+    upper = np.array(lesson.volume.volume.shape[::-1]) - 1 - _WHOLE
+    whole = ((lesson.complexes >= _WHOLE) & (lesson.complexes <= upper)).all(axis=1)
+    return np.asarray(alone & whole)
+
+
 class Training:
     """Training on the lessons of one or more tomograms.
 
@@ -151,26 +168,24 @@ class Training:
         self._rng = np.random.default_rng(seed)
         self._watch = watch
         volumes = [lesson.volume for lesson in lessons]
-        self._references = PosedPlaces(volumes, [lesson.positive for lesson in lessons], WIDE)
+        self._references = PosedPlaces(volumes, [lesson.positive for lesson in lessons])
         self._evidence_of_references = bounded(np.concatenate([x.evidence_of_positive for x in lessons]))
         if len(self._references) > MAX_REFERENCES:
             some = self._rng.permutation(len(self._references))[:MAX_REFERENCES]
             self._references = self._references.some(some)
             self._evidence_of_references = self._evidence_of_references[some]
-        self._negatives = PosedPlaces(volumes, [lesson.negative for lesson in lessons], NARROW)
-        self._complexes = PosedPlaces(volumes, [lesson.complexes for lesson in lessons], NARROW)
-        self._evidence = bounded(np.concatenate([lesson.evidence for lesson in lessons]))
-        free = []
-        for lesson in lessons:
-            known = np.concatenate([lesson.positive, lesson.negative])
-            alone = np.ones(len(lesson.complexes), bool)
-            if len(known) and len(alone):
-                alone = cKDTree(known).query(lesson.complexes)[0] > _SAME
-            # half of what is seen at a face is the mirror image of the other half: nothing to learn from
-            upper = np.array(lesson.volume.volume.shape[::-1]) - 1 - _WHOLE
-            whole = ((lesson.complexes >= _WHOLE) & (lesson.complexes <= upper)).all(axis=1)
-            free.append(alone & whole)
-        self._free = np.flatnonzero(np.concatenate(free))
+        self._negatives = PosedPlaces(volumes, [lesson.negative for lesson in lessons])
+        complexes = PosedPlaces(volumes, [lesson.complexes for lesson in lessons])
+        evidence = bounded(np.concatenate([lesson.evidence for lesson in lessons]))
+        free = np.concatenate([_free(lesson) for lesson in lessons])
+        usual = np.ones(len(evidence), bool)
+        if len(evidence) > USUAL + PROMISING:
+            usual[self._rng.permutation(len(evidence))[USUAL:]] = False
+            promising = np.argsort(-np.where(usual, -np.inf, evidence), kind="stable")[:PROMISING]
+            some = np.union1d(np.flatnonzero(usual), promising)
+            complexes, evidence, free, usual = complexes.some(some), evidence[some], free[some], usual[some]
+        self._complexes, self._evidence = complexes, evidence
+        self._free, self._usual = np.flatnonzero(free), np.flatnonzero(free & usual)
         self._fold = self._rng.permutation(len(self._references)) % FOLDS
         self._found: NDArray[np.int64] = np.empty(0, np.int64)
         self._size = FIRST_FOUND
@@ -191,7 +206,7 @@ class Training:
             mean = np.array(references.box(int(row)))
             for _ in range(ALIGNMENTS):
                 self._watch("")
-                references.align_all(mean, rotations)
+                references.align_all(TurnedReference(mean, rotations), CLICKED)
                 mean = references.sums(np.arange(len(references))).average()
             merit, found = self._tried(mean, rotations)
             tried.append((merit, found, references.poses(), self._complexes.poses()))
@@ -203,7 +218,7 @@ class Training:
             references.set_poses(of_references)
             self._complexes.set_poses(of_complexes)
             for _ in range(TRIALS):
-                state = self._judge(rotations)
+                state = self._judge(rotations, ROUGHLY)
                 self._found = self._chosen(FIRST_FOUND)
             if best is None or state.merit > best[0].merit:
                 best = state, self._found
@@ -215,9 +230,9 @@ class Training:
     def go_on_from(self, reference: NDArray[np.float32]) -> None:
         """Begin with a reference that an earlier training made."""
         self._watch("matching what was learned before")
-        rotations = uniform_rotations(COARSE)
-        self._references.align_all(reference, rotations)
-        self._agreement = self._complexes.align_all(reference, rotations)
+        turned = TurnedReference(reference, uniform_rotations(COARSE))
+        self._references.align_all(turned, CLICKED)
+        self._agreement = self._complexes.align_all(turned, SEEN)
         self._of_references = self._references.agreement.copy()
         self._found = self._chosen(FIRST_FOUND)
         self.reference = self._mean()
@@ -229,18 +244,18 @@ class Training:
         a kind of particle that they are of.
         """
         self._watch("")
-        self._agreement = self._complexes.align_all(mean, rotations)
+        self._agreement = self._complexes.align_all(TurnedReference(mean, rotations), ROUGHLY)
         if not len(self._free):
             return float(self._references.agreement.mean()), np.empty(0, np.int64)
         found = self._best(FIRST_FOUND)
         poses = self._references.poses()
-        check = self._complexes.sums(found).average()
+        check = TurnedReference(self._complexes.sums(found).average(), rotations)
         self._watch("")
-        of_references = self._references.align_all(check, rotations)
-        of_negatives = self._negatives.align_all(check, rotations)
+        of_references = self._references.align_all(check, CLICKED)
+        of_negatives = self._negatives.align_all(check, CLICKED)
         self._references.set_poses(poses)
         kept = self._complexes.poses()
-        of_complexes = self._complexes.align_all(check, rotations)[self._free]
+        of_complexes = self._complexes.align_all(check, ROUGHLY)[self._free]
         self._complexes.set_poses(kept)
         top = np.sort(of_complexes)[-len(found) :].mean()
         return float(of_references.mean() - of_negatives.mean() + top), found
@@ -265,9 +280,9 @@ class Training:
         return (self._agreement - middle) / deviation + EVIDENCE_WEIGHT * self._evidence
 
     def _spread(self) -> tuple[float, float]:
-        if not len(self._free):
+        if not len(self._usual):
             return 0.15, 0.05
-        return spread(self._agreement[self._free])
+        return spread(self._agreement[self._usual])
 
     def _even_odds(self) -> float:
         """Evidence at which a complex is as likely as not a particle: most references lie above."""
@@ -275,18 +290,28 @@ class Training:
         known = (self._of_references - middle) / deviation + EVIDENCE_WEIGHT * self._evidence_of_references
         # of many negatives one is alike by chance, which takes evidence away from all
         by_chance = CHANCE * np.log(max(len(self._negatives), FEW_NEGATIVES) / FEW_NEGATIVES)
-        return min(EVEN_ODDS - float(by_chance), float(np.quantile(known, MISSED)))
+        usual = min(EVEN_ODDS - float(by_chance), float(np.quantile(known, MISSED)))
+        return max(usual, NEVER_BELOW * float(np.median(known)))
 
     def _mean(self) -> NDArray[np.float32]:
         rows = np.arange(len(self._references))
         shown = self._references.sums(rows).times(REFERENCE_WEIGHT)
         return shown.plus(self._complexes.sums(self._found)).average()
 
-    def improve(self, rotations_count: int) -> Round:
+    def improve(self) -> Round:
         """One round: judge everything by means without it, and take in what stands out."""
+        return self._round(uniform_rotations(COARSE), SEEN)
+
+    def refine(self) -> Round:
+        """One round in finer steps, about where everything was found."""
+        self._complexes.recentre(_FARTHEST)
+        return self._round(uniform_rotations(FINE), CLOSELY)
+
+    def _round(self, rotations: Rotation, shifts: NDArray[np.int64]) -> Round:
         self._watch(f"round {len(self.rounds) + 1}: matching {len(self._complexes)} complexes")
         taught = len(self._found)
-        state = self._judge(uniform_rotations(rotations_count))
+        state = self._judge(rotations, shifts)
+        held_back = self._held_back()
         if self._best_state is None or state.merit > self._best_state.merit - TOLERANCE:
             if self._best_state is None or state.merit > self._best_state.merit:
                 self._best_state = state
@@ -297,11 +322,11 @@ class Training:
             self._size = max(self._size // 2, FEWEST_FOUND)
         self._found = self._chosen(self._size)
         self.reference = self._mean()
-        done = Round(1.0 - float(state.references.agreement.mean()), self._held_back(), taught)
+        done = Round(1.0 - float(state.references.agreement.mean()), held_back, taught)
         self.rounds.append(done)
         return done
 
-    def _judge(self, rotations: Rotation) -> _State:
+    def _judge(self, rotations: Rotation, shifts: NDArray[np.int64]) -> _State:
         """Align and judge everything, what is part of the mean by one without it."""
         references, complexes, found = self._references, self._complexes, self._found
         fold_of_found = self._rng.permutation(len(found)) % FOLDS
@@ -311,18 +336,20 @@ class Training:
             sums.append(mine.plus(complexes.sums(found[fold_of_found == f])))
         whole = summed(sums)
         before = complexes.poses()
-        complexes.align_all(whole.average(), rotations)
+        turned = TurnedReference(whole.average(), rotations)
+        complexes.align_all(turned, shifts)
+        self._negatives.align_all(turned, CLICKED)
         after = complexes.poses()
         for f in range(FOLDS):
             self._watch("")
             others = summed(sums[:f] + sums[f + 1 :])
             if not others.weight.any():
                 others = whole
-            without = others.average()
-            references.align_some(np.flatnonzero(self._fold == f), without, rotations)
+            without = TurnedReference(others.average(), rotations)
+            references.align_some(np.flatnonzero(self._fold == f), without, CLICKED)
             rows = found[fold_of_found == f]
             complexes.set_poses(before)
-            complexes.align_some(rows, without, rotations)
+            complexes.align_some(rows, without, shifts)
             judged = complexes.poses()
             after.at[rows], after.turns[rows] = judged.at[rows], judged.turns[rows]
             after.agreement[rows] = judged.agreement[rows]
@@ -345,31 +372,16 @@ class Training:
     def _held_back(self) -> float | None:
         if len(self._references) < 3 or not len(self._negatives):
             return None
-        assert self.reference is not None
-        negatives = self._negatives.align_all(self.reference, uniform_rotations(COARSE))
-        above = self._of_references[:, None] > negatives
+        above = self._of_references[:, None] > self._negatives.agreement
         return float(above.mean())
-
-    def _centre(self) -> NDArray[np.float64]:
-        """Where the centre of the particle lies in the reference.
-
-        It is where it was clicked on average. What was found beside has its centre from the encoder: that
-        makes the average better, unless a user means another place by it.
-        """
-        clicked = self._references.offsets(np.arange(len(self._references)))
-        centre = clicked.mean(axis=0)
-        if len(self._found) < 3 or len(clicked) < 3:
-            return np.asarray(centre)
-        seen = self._complexes.offsets(self._found)
-        chance = clicked.std() / np.sqrt(len(clicked))
-        if np.linalg.norm(seen.mean(axis=0) - centre) > SAME_CENTRE * chance:
-            return np.asarray(centre)
-        return np.asarray(np.concatenate([clicked, seen]).mean(axis=0))
 
     def finish(self) -> tuple[NDArray[np.float32], Calibration]:
         """The reference, its centre where it was clicked, and how to read agreement with it."""
         self._watch("calibrating")
         assert self.reference is not None
-        reference = moved(self.reference, -self._centre())
+        # where it was clicked on average: a user may mean any place of a particle, and the encoder's centres
+        # are off by half a voxel and more of this grid, the same way in all particles of a kind
+        clicked = self._references.offsets(np.arange(len(self._references)))
+        reference = moved(self.reference, -clicked.mean(axis=0))
         middle, deviation = self._spread()
         return reference, Calibration(EVIDENCE_WEIGHT, self._even_odds(), 1.0, middle, deviation)

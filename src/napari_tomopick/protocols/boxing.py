@@ -26,7 +26,7 @@ from napari_tomopick.picking.references import References, check_classes
 from napari_tomopick.picking.score_map import ScoreMap
 from napari_tomopick.picking.settings import FIELD_OF_VIEW, BoxingSettings
 from napari_tomopick.picking.size import estimated_diameter
-from napari_tomopick.picking.training import COARSE, FINE, Lesson, Training, beginnings
+from napari_tomopick.picking.training import Lesson, Training, beginnings
 from napari_tomopick.picking.working_grid import WORKING_DIAMETER, WorkingGrid
 from napari_tomopick.protocols.describe import Progress
 
@@ -300,7 +300,7 @@ def train(
     held_back, found = None, 0
     for number in range(rounds):
         fine = before is not None or number >= rounds - _FINE_ROUNDS
-        round_ = training.improve(FINE if fine else COARSE)
+        round_ = training.refine() if fine else training.improve()
         history, held_back, found = (*history, round_.loss), round_.held_back, round_.found
         if report is not None:
             report(TrainingState(number + 1, rounds, history, held_back))
