@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from napari_tomopick.models.tomogram import Acquisition
 from napari_tomopick.picking import training
 from napari_tomopick.picking.matching import MatchingVolume
 from napari_tomopick.picking.training import Lesson, Training
+from napari_tomopick.samples.phantoms import handed_object
 
 
 def lesson(complexes, evidence):
@@ -48,3 +50,50 @@ def test_a_few_are_all_compared(few):
     taught = Training([lesson(*many(30))], 0, lambda what: None)
     assert len(taught._complexes) == 30
     np.testing.assert_array_equal(taught._usual, taught._free)
+
+
+def taught(volume, positive, negative, complexes):
+    found = Lesson(
+        MatchingVolume(volume, Acquisition(-60, 60)),
+        positive,
+        negative,
+        complexes,
+        np.zeros(len(complexes), np.float32),
+        np.zeros(len(positive), np.float32),
+    )
+    training = Training([found], 0, lambda what: None)
+    training.begin()
+    training.improve()
+    return training.finish()[1]
+
+
+def planted(thing_at):
+    """Objects of one kind at some of the places of a grid, noise everywhere."""
+    rng = np.random.default_rng(4)
+    places = np.stack(np.meshgrid([14.0, 38, 62, 86], [14.0, 38, 62, 86], [14.0, 38, 62]), -1).reshape(-1, 3)
+    places = places[rng.permutation(len(places))]
+    volume = rng.normal(0, 0.3, (76, 100, 100)).astype(np.float32)
+    for place in places[:thing_at]:
+        handed_object().scaled(0.6).posed(place, Rotation.random(rng=rng)).add_to(volume)
+    return volume, places
+
+
+def test_where_references_agree_their_agreement_counts_in_full():
+    volume, places = planted(10)
+    calibration = taught(volume, places[:5], places[10:15], places[5:])
+    assert calibration.slope == 1.0
+    assert calibration.weight == training.EVIDENCE_WEIGHT
+    assert calibration.centre > 0
+
+
+def test_where_references_have_nothing_in_common_the_encoder_decides():
+    volume, places = planted(0)
+    calibration = taught(volume, places[:5], places[10:15], places[5:])
+    assert calibration.slope < 0.5
+    # a clear word of the encoder outweighs an agreement that is far from usual
+    totals = calibration.total(
+        np.array([calibration.middle, calibration.middle + 3 * calibration.deviation]),
+        np.array([2.0, -1.0]),
+        (calibration.middle, calibration.deviation),
+    )
+    assert totals[0] > totals[1]

@@ -126,6 +126,11 @@ class Picker:
         """Diameter of a particle in voxels of a tomogram."""
         return self.particle_size * self.voxel_size_angstrom / voxel_size_angstrom
 
+    @property
+    def references_differ(self) -> bool:
+        """Whether training found no particle that the positive references have in common."""
+        return self.stage == "network" and self.calibration is not None and self.calibration.slope < 0.5
+
     def lines(self) -> list[str]:
         """Describe it in sentences for the user."""
         t = self.taught
@@ -142,6 +147,11 @@ class Picker:
                 f"trained in {t.rounds} rounds ({t.seconds:.0f} s, seed {t.seed}), with {t.found} particles "
                 f"it found itself; loss {self.history[-1]:.3f}"
                 + ("" if self.held_back is None else f", held-back score {self.held_back:.3f}")
+            )
+        if self.references_differ:
+            lines.append(
+                "the positive references agree with one another hardly better than with the negative ones: "
+                "what they look like on the whole decides; are they of one kind?"
             )
         lines.append(f"threshold {self.threshold:.2f}")
         return lines

@@ -44,6 +44,14 @@ REFERENCE_WEIGHT = 2.0
 """What a reference counts in a mean beside what was found."""
 LIKE_REFERENCES = (0.3, 0.2, 0.1, 0.0)
 """What is found teaches where it agrees better than this part of the references, round by round."""
+NOT_RULED_OUT = -1.5
+"""Evidence of the encoder below which nothing teaches, however much it agrees: a mean of membranes gathers
+membranes."""
+MOST_ALIKE = 0.8
+"""References have to stand out from this quantile of the negatives' agreement."""
+CLEARLY = 2.0
+"""By so many deviations; where they do by less, agreement counts less beside the encoder's evidence."""
+LEAST_COUNT = 0.01
 TOLERANCE = 2.0
 """By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
@@ -190,6 +198,7 @@ class Training:
         self._found: NDArray[np.int64] = np.empty(0, np.int64)
         self._size = FIRST_FOUND
         self._best_state: _State | None = None
+        self._merit_now = 0.0
         self._agreement = np.zeros(len(self._complexes), np.float32)
         self._of_references = np.zeros(len(self._references), np.float32)
         self.reference: NDArray[np.float32] | None = None
@@ -261,7 +270,7 @@ class Training:
         return float(of_references.mean() - of_negatives.mean() + top), found
 
     def _best(self, count: int) -> NDArray[np.int64]:
-        total = self._total()[self._free]
+        total = np.where(self._evidence < NOT_RULED_OUT, -np.inf, self._total())[self._free]
         return np.asarray(self._free[np.argsort(-total, kind="stable")[:count]])
 
     def _chosen(self, at_most: int) -> NDArray[np.int64]:
@@ -273,6 +282,7 @@ class Training:
         strict = LIKE_REFERENCES[min(len(self.rounds), len(LIKE_REFERENCES) - 1)]
         alike = np.quantile(self._of_references, strict)
         sure = (self._total()[found] > SURE) & (self._agreement[found] >= alike)
+        sure &= self._evidence[found] >= NOT_RULED_OUT
         return np.asarray(found[sure] if sure.sum() >= 3 else found[: min(3, len(found))])
 
     def _total(self) -> NDArray[np.float64]:
@@ -287,11 +297,16 @@ class Training:
     def _even_odds(self) -> float:
         """Evidence at which a complex is as likely as not a particle: most references lie above."""
         middle, deviation = self._spread()
-        known = (self._of_references - middle) / deviation + EVIDENCE_WEIGHT * self._evidence_of_references
+        weight = EVIDENCE_WEIGHT / self._count()
+        known = (self._of_references - middle) / deviation + weight * self._evidence_of_references
         # of many negatives one is alike by chance, which takes evidence away from all
         by_chance = CHANCE * np.log(max(len(self._negatives), FEW_NEGATIVES) / FEW_NEGATIVES)
         usual = min(EVEN_ODDS - float(by_chance), float(np.quantile(known, MISSED)))
         return max(usual, NEVER_BELOW * float(np.median(known)))
+
+    def _count(self) -> float:
+        """What agreement counts, from `LEAST_COUNT` to 1: as far as it tells references from negatives."""
+        return float(np.clip(self._merit_now / CLEARLY, LEAST_COUNT, 1.0))
 
     def _mean(self) -> NDArray[np.float32]:
         rows = np.arange(len(self._references))
@@ -356,14 +371,21 @@ class Training:
         complexes.set_poses(after)
         self._agreement = complexes.agreement.copy()
         self._of_references = references.agreement.copy()
-        return _State(self._merit(), references.poses(), complexes.poses())
+        self._merit_now = self._merit()
+        return _State(self._merit_now, references.poses(), complexes.poses())
 
     def _merit(self) -> float:
-        """How far the references stand out from all complexes, each judged by a mean without it."""
+        """By how many deviations the references, each judged by a mean without it, stand out from all others.
+
+        From what is usual among complexes, or from those of the negatives that are most alike.
+        """
         middle, deviation = self._spread()
+        if len(self._negatives):
+            middle = max(middle, float(np.quantile(self._negatives.agreement, MOST_ALIKE)))
         return (float(self._of_references.mean()) - middle) / deviation
 
     def _take_back(self, state: _State) -> None:
+        self._merit_now = state.merit
         self._references.set_poses(state.references)
         self._complexes.set_poses(state.complexes)
         self._agreement = state.complexes.agreement.copy()
@@ -384,4 +406,5 @@ class Training:
         clicked = self._references.offsets(np.arange(len(self._references)))
         reference = moved(self.reference, -clicked.mean(axis=0))
         middle, deviation = self._spread()
-        return reference, Calibration(EVIDENCE_WEIGHT, self._even_odds(), 1.0, middle, deviation)
+        count = self._count()
+        return reference, Calibration(EVIDENCE_WEIGHT / count, self._even_odds(), count, middle, deviation)
