@@ -39,6 +39,7 @@ class FakePicker:
     threshold: float = 0.5
     history: tuple[float, ...] = ()
     held_back: float | None = None
+    references_differ: bool = False
     taught: Told = Told()
 
     def lines(self):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers.background import Background
 from napari_tomopick.layers.boxing_engine import advice
 from napari_tomopick.layers.boxing_gallery import of_all_kinds
+from napari_tomopick.layers.boxing_words import network_state
 from napari_tomopick.layers.review import PREVIEW
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -55,6 +58,18 @@ def boxed(workspace, tmp_path):
     boxing.refer_at([2, 2, 2], "negative")
     yield workspace
     boxing.close()
+
+
+def test_that_references_differ_is_told(boxed, monkeypatch):
+    boxing = boxed.boxing
+    boxing.network.train()
+    assert network_state(boxing).endswith("held back: 0.90")
+    train = boxing.engine.train
+    monkeypatch.setattr(
+        boxing.engine, "train", lambda *a, **k: replace(train(*a, **k), references_differ=True)
+    )
+    boxing.network.train()
+    assert network_state(boxing).endswith("held back: 0.90, references differ")
 
 
 def test_training_shows_what_the_network_finds(boxed):

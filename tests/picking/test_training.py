@@ -30,6 +30,11 @@ def few(monkeypatch):
     monkeypatch.setattr(training, "PROMISING", 10)
 
 
+@pytest.fixture
+def coarse(monkeypatch):
+    monkeypatch.setattr(training, "COARSE", 400)
+
+
 def many(count):
     rng = np.random.default_rng(1)
     return rng.uniform(8, [52, 52, 32], (count, 3)), rng.normal(size=count).astype(np.float32)
@@ -78,7 +83,7 @@ def planted(thing_at):
     return volume, places
 
 
-def test_where_references_agree_their_agreement_counts_in_full():
+def test_where_references_agree_their_agreement_counts_in_full(coarse):
     volume, places = planted(10)
     calibration = taught(volume, places[:5], places[10:15], places[5:])
     assert calibration.slope == 1.0
@@ -86,7 +91,7 @@ def test_where_references_agree_their_agreement_counts_in_full():
     assert calibration.centre > 0
 
 
-def test_where_references_have_nothing_in_common_the_encoder_decides():
+def test_where_references_have_nothing_in_common_the_encoder_decides(coarse):
     volume, places = planted(0)
     calibration = taught(volume, places[:5], places[10:15], places[5:])
     assert calibration.slope < 0.5
