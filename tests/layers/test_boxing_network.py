@@ -69,7 +69,7 @@ def test_that_references_differ_is_told(boxed, monkeypatch):
         boxing.engine, "train", lambda *a, **k: replace(train(*a, **k), references_differ=True)
     )
     boxing.network.train()
-    assert network_state(boxing).endswith("held back: 0.90, references differ")
+    assert network_state(boxing).endswith("held back: 0.90\nreferences differ")
 
 
 def test_training_shows_what_the_network_finds(boxed):

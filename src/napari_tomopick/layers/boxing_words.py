@@ -72,7 +72,7 @@ def network_state(boxing: Boxing) -> str:
     name = f"{trained.path.name}: " if trained.loaded and trained.path else ""
     return (
         f"{name}{taught.seconds:.0f} s on {taught.positive} + {taught.negative} −{_held_back(boxing, ', ')}"
-        + (", references differ" if trained.picker.references_differ else "")
+        + ("\nreferences differ" if trained.picker.references_differ else "")
     )
 
 

@@ -37,7 +37,7 @@ class LossPlot(QWidget):
         return self._text
 
     def show_loss(self, loss: Sequence[float], text: str = "") -> None:
-        """Draw this curve, and a line over it."""
+        """Draw this curve, and a line or two over it."""
         if text != self._text or tuple(loss) != self._loss:
             self._loss, self._text = tuple(loss), text
             self.update()
@@ -71,8 +71,15 @@ class LossPlot(QWidget):
         painter.setPen(ink)
         loss = f"loss {mean[-1]:.3g}, {len(values)} rounds" if len(values) > 1 else ""
         corner = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
-        text = "\n".join(filter(None, (self._text, loss)))
-        painter.drawText(frame.adjusted(4, 2, -4, -2), corner, text)
+        room = frame.adjusted(4, 2, -4, -2)
+        metrics = painter.fontMetrics()
+        # the name of a file may be long
+        lines = [
+            metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, int(room.width()))
+            for line in (*self._text.splitlines(), loss)
+            if line
+        ]
+        painter.drawText(room, corner, "\n".join(lines))
         painter.end()
 
 
