@@ -1,4 +1,4 @@
-"""What training compares, where a tomogram shows very many complexes."""
+"""What training compares and learns from, and what it then takes agreement for."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,20 @@ def test_a_few_are_all_compared(few):
     np.testing.assert_array_equal(taught._usual, taught._free)
 
 
-def taught(volume, positive, negative, complexes):
+@pytest.mark.parametrize("not_ruled_out", [0, 2, 20])
+def test_what_the_encoder_rules_out_teaches_nothing(coarse, not_ruled_out):
+    complexes, evidence = many(40)
+    evidence[:] = -3.0
+    evidence[:not_ruled_out] = 1.0
+    taught = Training([lesson(complexes, evidence)], 0, lambda what: None)
+    taught.begin()
+    assert taught.improve().found <= not_ruled_out
+    assert (taught._found < not_ruled_out).all()
+    assert taught.reference is not None
+    assert np.isfinite(taught.reference).all()
+
+
+def calibrated(volume, positive, negative, complexes):
     found = Lesson(
         MatchingVolume(volume, Acquisition(-60, 60)),
         positive,
@@ -66,10 +79,10 @@ def taught(volume, positive, negative, complexes):
         np.zeros(len(complexes), np.float32),
         np.zeros(len(positive), np.float32),
     )
-    training = Training([found], 0, lambda what: None)
-    training.begin()
-    training.improve()
-    return training.finish()[1]
+    taught = Training([found], 0, lambda what: None)
+    taught.begin()
+    taught.improve()
+    return taught.finish()[1]
 
 
 def planted(thing_at):
@@ -85,7 +98,7 @@ def planted(thing_at):
 
 def test_where_references_agree_their_agreement_counts_in_full(coarse):
     volume, places = planted(10)
-    calibration = taught(volume, places[:5], places[10:15], places[5:])
+    calibration = calibrated(volume, places[:5], places[10:15], places[5:])
     assert calibration.slope == 1.0
     assert calibration.weight == training.EVIDENCE_WEIGHT
     assert calibration.centre > 0
@@ -93,7 +106,7 @@ def test_where_references_agree_their_agreement_counts_in_full(coarse):
 
 def test_where_references_have_nothing_in_common_the_encoder_decides(coarse):
     volume, places = planted(0)
-    calibration = taught(volume, places[:5], places[10:15], places[5:])
+    calibration = calibrated(volume, places[:5], places[10:15], places[5:])
     assert calibration.slope < 0.5
     # a clear word of the encoder outweighs an agreement that is far from usual
     totals = calibration.total(

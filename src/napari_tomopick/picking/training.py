@@ -31,11 +31,11 @@ from napari_tomopick.picking.posed_places import PosedPlaces, Poses, TurnedRefer
 
 COARSE, FINE, FINEST = 1000, 2600, 4300
 """Orientations: some 20, 14 and 12 degrees apart."""
-CLICKED, SEEN = shifts_within(2.0), shifts_within(3.0)
+_FARTHEST = 3.0
+CLICKED, SEEN = shifts_within(2.0), shifts_within(_FARTHEST)
 """How far a reference may have been clicked, and the encoder may have seen a complex, from its centre."""
 ROUGHLY, CLOSELY = shifts_within(2.0), shifts_within(1.0)
 """How far complexes are looked for before there is a good reference, and once they were found."""
-_FARTHEST = 3.0
 
 STARTS, ALIGNMENTS = 5, 4
 FINALISTS, TRIALS = 2, 2
@@ -52,6 +52,7 @@ MOST_ALIKE = 0.8
 CLEARLY = 2.0
 """By so many deviations; where they do by less, agreement counts less beside the encoder's evidence."""
 LEAST_COUNT = 0.01
+"""What agreement counts at the least: enough to be a number to divide by."""
 TOLERANCE = 2.0
 """By how many deviations the references may stand out less after a round, for chance."""
 FOLDS = 4
@@ -194,6 +195,7 @@ class Training:
             complexes, evidence, free, usual = complexes.some(some), evidence[some], free[some], usual[some]
         self._complexes, self._evidence = complexes, evidence
         self._free, self._usual = np.flatnonzero(free), np.flatnonzero(free & usual)
+        self._teaching = np.flatnonzero(free & (evidence >= NOT_RULED_OUT))
         self._fold = self._rng.permutation(len(self._references)) % FOLDS
         self._found: NDArray[np.int64] = np.empty(0, np.int64)
         self._size = FIRST_FOUND
@@ -254,7 +256,7 @@ class Training:
         """
         self._watch("")
         self._agreement = self._complexes.align_all(TurnedReference(mean, rotations), ROUGHLY)
-        if not len(self._free):
+        if not len(self._teaching):
             return float(self._references.agreement.mean()), np.empty(0, np.int64)
         found = self._best(FIRST_FOUND)
         poses = self._references.poses()
@@ -270,19 +272,18 @@ class Training:
         return float(of_references.mean() - of_negatives.mean() + top), found
 
     def _best(self, count: int) -> NDArray[np.int64]:
-        total = np.where(self._evidence < NOT_RULED_OUT, -np.inf, self._total())[self._free]
-        return np.asarray(self._free[np.argsort(-total, kind="stable")[:count]])
+        total = self._total()[self._teaching]
+        return np.asarray(self._teaching[np.argsort(-total, kind="stable")[:count]])
 
     def _chosen(self, at_most: int) -> NDArray[np.int64]:
         """The complexes that teach in the next round: the best, as far as they stand out."""
-        if not len(self._free):
+        if not len(self._teaching):
             return np.empty(0, np.int64)
         found = self._best(at_most)
         # as alike as most references are to a mean without them
         strict = LIKE_REFERENCES[min(len(self.rounds), len(LIKE_REFERENCES) - 1)]
         alike = np.quantile(self._of_references, strict)
         sure = (self._total()[found] > SURE) & (self._agreement[found] >= alike)
-        sure &= self._evidence[found] >= NOT_RULED_OUT
         return np.asarray(found[sure] if sure.sum() >= 3 else found[: min(3, len(found))])
 
     def _total(self) -> NDArray[np.float64]:
