@@ -158,6 +158,14 @@ def test_inside_includes_the_edge_voxels_whole():
     assert inside.tolist() == [True, True, False, False]
 
 
+def test_what_is_clipped_is_inside():
+    shape = (10, 20, 30)
+    places = np.array([[-3.0, 19.7, 4], [31, -0.5, 12], [29.5, 3, 9.5]])
+    clipped = coordinates.clipped_to_volume(places, shape)
+    np.testing.assert_array_equal(clipped, [[-0.5, 19.5, 4], [29.5, -0.5, 9.5], [29.5, 3, 9.5]])
+    assert coordinates.inside_volume(clipped, shape).all()
+
+
 @pytest.mark.parametrize(
     ("values", "message"), [([[1, 2]], "shape"), ([[1, 2, np.nan]], "position 0 is not finite")]
 )

@@ -102,3 +102,8 @@ def inside_volume(positions: ArrayLike, shape_zyx: tuple[int, int, int]) -> NDAr
     array = np.atleast_2d(np.asarray(positions, dtype=np.float64))
     upper = np.array(shape_zyx[::-1], dtype=np.float64) - 0.5
     return np.asarray(((array >= -0.5) & (array <= upper)).all(axis=-1))
+
+
+def clipped_to_volume(positions: NDArray[np.float64], shape_zyx: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Positions ``(n, 3)``, those outside moved to the nearest place that `inside_volume` takes."""
+    return np.clip(positions, -0.5, np.array(shape_zyx[::-1], dtype=np.float64) - 0.5)

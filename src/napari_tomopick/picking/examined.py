@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_tomopick.geometry.coordinates import clipped_to_volume
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
 from napari_tomopick.picking.encoder import DESCRIPTION, Weights, described
 from napari_tomopick.picking.kinds import at_places, background_of, sample_places, unit
@@ -175,7 +176,7 @@ class Examined:
         index = index[apart(index.astype(float), _CANDIDATES_APART, _MAX_CANDIDATES)]
         shift = self.shifts[(slice(None), *index.T)].T.astype(np.float64)
         places = self.grid.to_tomogram(index[:, ::-1] + np.clip(shift, -_MAX_SHIFT, _MAX_SHIFT))
-        return np.clip(places, -0.5, np.array(self.tomogram.shape[::-1]) - 0.5)
+        return clipped_to_volume(places, self.tomogram.shape)
 
     @cached_property
     def matching_grid(self) -> WorkingGrid:

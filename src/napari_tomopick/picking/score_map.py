@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_tomopick.geometry.coordinates import clipped_to_volume
 from napari_tomopick.picking.working_grid import WorkingGrid
 
 FLOOR = 0.05
@@ -143,7 +144,7 @@ def _ordered(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Candidates within the tomogram, best first."""
     # the centre of a particle at the border may lie a little outside
-    within = np.clip(places, -0.5, np.array(grid.tomogram_shape[::-1], float) - 0.5).reshape(-1, 3)
+    within = clipped_to_volume(places.reshape(-1, 3), grid.tomogram_shape)
     order = np.lexsort((*within.T, -scores))[:MAX_CANDIDATES]
     return within[order], scores[order]
 
