@@ -18,7 +18,6 @@ from napari_tomopick.picking.aligning_spectra import low_pass_weights
 from napari_tomopick.picking.initial_refinement import LEVELS, ClassMap, Refinement, class_maps
 from napari_tomopick.picking.initial_search import Descent, Search
 from napari_tomopick.picking.initial_settings import (
-    HIGHEST_LIMIT,
     LOWEST_LIMIT,
     SMALLEST_BOX,
     FoundModel,
@@ -26,8 +25,11 @@ from napari_tomopick.picking.initial_settings import (
     ModelState,
     Settings,
     check,
+    highest_limit,
 )
 
+REFINEMENT_STEPS = len(LEVELS)
+"""Rounds of the refinement."""
 _COMMON = 1 / 1.2  # of the search's highest frequency: that of the model from which both halves start
 _REFINED = 2.5  # times the search's highest frequency: what the refinement may look at
 _REACH = 1 / 8  # of the box: how far a particle may lie from where it was said to be
@@ -178,7 +180,7 @@ class _Work:
         with threadpool_limits(self.settings.threads, user_api="blas"):
             best.align_all(common)
         self._divide(best.classes)
-        highest = min(_REFINED * limit, HIGHEST_LIMIT, (self._size / 2 - 1) / 1.1)
+        highest = min(_REFINED * limit, highest_limit(self._size))
         size = min(self._size, grid_size(self._size, highest) + 2)
         mask = self.material.mask
         boxes = AlignedBoxes(

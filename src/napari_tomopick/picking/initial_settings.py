@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.geometry.symmetry import point_group
 from napari_tomopick.picking.aligning_poses import Directions, Poses, Wedge
+from napari_tomopick.picking.initial_search import ROUNDS
 
 FEWEST_BOXES = 4
 SMALLEST_BOX = 12
@@ -49,6 +50,11 @@ class Settings:
     starts: int = 3
     seed: int = 0
     threads: int = 2
+
+    @property
+    def steps(self) -> int:
+        """Steps of the search: batches, and rounds over all boxes."""
+        return self.batches * (self.iterations + 1) + ROUNDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +159,11 @@ class FoundModel:
     cancelled: bool
 
 
+def highest_limit(box_size: int) -> float:
+    """Highest frequency that boxes of this size can be searched for, cycles per box."""
+    return min(HIGHEST_LIMIT, (box_size / 2 - 1) / 1.1)
+
+
 def check(material: Material, settings: Settings) -> None:
     """Check that a model can be made.
 
@@ -176,7 +187,7 @@ def check(material: Material, settings: Settings) -> None:
         raise ValueError(
             f"a box of {size} voxels is too small to tell orientations; take at least {SMALLEST_BOX}"
         )
-    highest = min(HIGHEST_LIMIT, (size / 2 - 1) / 1.1)
+    highest = highest_limit(size)
     if not LOWEST_LIMIT <= settings.limit <= highest:
         raise ValueError(
             f"detail of {settings.limit:.3g} cycles per box cannot be looked at; "

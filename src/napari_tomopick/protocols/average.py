@@ -14,10 +14,9 @@ from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.geometry.averaging import PlainAverage, WedgeAverage
 from napari_tomopick.geometry.cropping import Interpolation, sample, spline_coefficients
-from napari_tomopick.geometry.missing_wedge import check_tilt_range, frequencies, measured
+from napari_tomopick.geometry.missing_wedge import frequencies, measured
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.step import Step
-from napari_tomopick.models.tomogram import Acquisition
 from napari_tomopick.protocols.describe import Bounds, Progress
 from napari_tomopick.protocols.pictures import save_central_sections
 from napari_tomopick.protocols.staging import staged
@@ -28,6 +27,7 @@ from napari_tomopick.protocols.subtomograms import (
     write_description,
 )
 from napari_tomopick.protocols.threads import in_order
+from napari_tomopick.protocols.tilt_ranges import check_tilt_ranges, with_tilt_range
 
 __all__ = ["Average", "average"]
 
@@ -132,9 +132,9 @@ def average(
             raise ParameterError(
                 "a tilt range matters only where the missing wedge is considered: ask for that"
             )
-        boxes = _with_tilt_range(boxes, tilt_range_degrees)
+        boxes = with_tilt_range(boxes, tilt_range_degrees)
     if missing_wedge:
-        _check_tilt_ranges(boxes)
+        check_tilt_ranges(boxes, ", or average without the missing wedge")
     aligned = replace(
         boxes,
         folder=output.with_name(f"{output.stem}_aligned"),
@@ -221,35 +221,3 @@ def _aligned(
     fill = float(box.mean(dtype=np.float64))
     source = spline_coefficients(box) if interpolation == "cubic" else box
     return sample(source, shift + n // 2, turn, n, interpolation, fill)
-
-
-def _with_tilt_range(boxes: Subtomograms, tilt_range_degrees: tuple[float, float]) -> Subtomograms:
-    low, high = tilt_range_degrees
-    return replace(
-        boxes,
-        acquisitions={
-            name: replace(
-                boxes.acquisitions.get(name, Acquisition()), tilt_min_degrees=low, tilt_max_degrees=high
-            )
-            for name in dict.fromkeys(boxes.particles.tomograms.tolist())
-        },
-    )
-
-
-def _check_tilt_ranges(boxes: Subtomograms) -> None:
-    unknown = [
-        name
-        for name in dict.fromkeys(boxes.particles.tomograms.tolist())
-        if name not in boxes.acquisitions or boxes.acquisitions[name].tilt_range_degrees is None
-    ]
-    if unknown:
-        raise ParameterError(
-            f"{boxes.folder}: the tilt range of the tomogram {unknown[0]!r} is not known, and the missing "
-            "wedge follows from it; give it (--tilt-range), or average without the missing wedge"
-        )
-    for name, acquisition in boxes.acquisitions.items():
-        if acquisition.tilt_range_degrees is not None:
-            try:
-                check_tilt_range(acquisition.tilt_range_degrees)
-            except ValueError as error:
-                raise ParameterError(f"{boxes.folder}: tomogram {name!r}: {error}") from error
