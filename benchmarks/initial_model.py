@@ -3,9 +3,10 @@
     TOMOPICK_DATA=/path/to/data python benchmarks/initial_model.py [--seeds 5] [--count 50] [--box 32]
         [--species 4v7r] [--jitter 0] [--starts 3] [--save FOLDER]
 
-For each seed, as many subtomograms are drawn and an initial model is made of them, with every option as it is by
-default; no orientation is given. The model is then laid over the molecule by the one rotation and shift between
-the poses that were found and the true ones. That is no reflection: a model of the wrong hand would not fit.
+For each seed, as many subtomograms are drawn and an initial model is made of them, with every option as it
+is by default; no orientation is given. The model is then laid over the molecule by the one rotation and shift
+between the poses that were found and the true ones. That is no reflection: a model of the wrong hand would
+not fit.
 """
 
 from __future__ import annotations
@@ -173,7 +174,8 @@ def main() -> None:
             off, shift, resolution = judged(truth, rows, found)
             print(
                 f"{seed:4}  {resolution:8.1f} Å  {found.classes[0].resolutions_angstrom[0]:8.1f} Å  "
-                f"{np.median(off):6.1f} {np.percentile(off, 90):6.1f} degrees  {shift:5.2f} voxels  {seconds:6.1f} s",
+                f"{np.median(off):6.1f} {np.percentile(off, 90):6.1f} degrees  {shift:5.2f} voxels  "
+                f"{seconds:6.1f} s",
                 flush=True,
             )
             if options.save is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry.missing_wedge import measured
+from napari_tomopick.geometry.orientations import from_directions
 from napari_tomopick.models.tomogram import Acquisition
 
 
@@ -117,6 +119,16 @@ class Poses(NamedTuple):
         )
 
 
+def best_of(every: Sequence[Poses]) -> tuple[NDArray[np.int64], Poses]:
+    """Which of several poses of each box has the highest score, and that pose."""
+    best = np.array([poses.scores for poses in every]).argmax(axis=0)
+    chosen = Poses.unknown(len(best))
+    for number, poses in enumerate(every):
+        mine = np.flatnonzero(best == number)
+        chosen.put(mine, poses.some(mine))
+    return best, chosen
+
+
 class Directions(NamedTuple):
     """Directions that are known beforehand, and by how much a particle may deviate from its own.
 
@@ -146,6 +158,22 @@ class Directions(NamedTuple):
             tilt = self.cone_degrees * ring / rings
             tilts.extend(tilt * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(6 * ring)]))
         return Rotation.concatenate([Rotation.from_rotvec(tilt, degrees=True) * twists for tilt in tilts])
+
+    def straightening(self, rows: NDArray[np.int64], poses: Poses) -> Rotation:
+        """The smallest turn of a reference after which boxes do not deviate from their directions on average.
+
+        Within the cone, a reference could tilt and all its boxes with it.
+
+        Parameters
+        ----------
+        rows : int array
+        poses : Poses
+            Of all boxes.
+        """
+        axes = self.rotations().as_matrix()[rows][:, :, 2]
+        mean = poses.some(rows).rotations().inv().apply(axes).mean(axis=0)
+        mean /= max(float(np.linalg.norm(mean)), 1e-9)
+        return from_directions(mean).inv()[0]
 
     def allowed(self, row: int, matrices: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which of these orientations of a box, ``(m, 3, 3)``, lie within the cone about its direction."""

@@ -178,7 +178,7 @@ class _Work:
         common = max(LOWEST_LIMIT, _COMMON * limit)
         best.models *= low_pass_weights(self._boxes.frequencies.radius, common)
         with threadpool_limits(self.settings.threads, user_api="blas"):
-            best.align_all(common)
+            every = best.align_all(common)
         self._divide(best.classes)
         highest = min(_REFINED * limit, highest_limit(self._size))
         size = min(self._size, grid_size(self._size, highest) + 2)
@@ -192,9 +192,7 @@ class _Work:
         )
         self._refinement = Refinement(
             boxes,
-            best.models,
-            best.poses.on_grid(size / self._boxes.box_size),
-            best.classes,
+            [poses.on_grid(size / self._boxes.box_size) for poses in every],
             self._half,
             common,
             highest,
@@ -216,6 +214,13 @@ class _Work:
         refinement = self._refinement
         assert refinement is not None
         poses = refinement.poses.on_grid(self._size / refinement.boxes.box_size)
+        directions = self.material.directions
+        if directions is not None and self.material.reference is None and self.settings.symmetry == "C1":
+            for number in range(self.settings.classes):
+                rows = np.flatnonzero(refinement.classes == number)
+                if len(rows):
+                    turn = directions.straightening(rows, poses)
+                    poses.put(rows, poses.some(rows).of_moved_reference(turn, np.zeros(3)))
         return self._made(poses, refinement.classes, independent=bool(refinement.curve), cancelled=cancelled)
 
     def _made(

@@ -23,7 +23,7 @@ from napari_tomopick.geometry.missing_wedge import frequencies
 from napari_tomopick.geometry.rotation_sampling import rotations_about
 from napari_tomopick.geometry.symmetry import point_group
 from napari_tomopick.picking.aligning import AlignedBoxes
-from napari_tomopick.picking.aligning_poses import Directions, Poses, Wedge
+from napari_tomopick.picking.aligning_poses import Directions, Poses, Wedge, best_of
 from napari_tomopick.picking.aligning_spectra import soft_sphere
 from napari_tomopick.picking.initial_symmetry import Setting, SymmetrySearch
 from napari_tomopick.picking.matching import shifts_within
@@ -42,11 +42,8 @@ class Refinement:
     Parameters
     ----------
     boxes : AlignedBoxes
-    models : complex64 array, shape (classes, k)
-        Whitened spectra of the common start, low-passed already.
-    poses : Poses
-        Of the boxes with these models.
-    classes : int array, shape (n,)
+    poses : sequence of Poses
+        Of all boxes with the model of each class, low-passed: the common start.
     half : int array, shape (n,)
         0 or 1: which half a box belongs to.
     common : float
@@ -66,9 +63,7 @@ class Refinement:
     def __init__(
         self,
         boxes: AlignedBoxes,
-        models: NDArray[np.complex64],
-        poses: Poses,
-        classes: NDArray[np.int64],
+        poses: Sequence[Poses],
         half: NDArray[np.int64],
         common: float,
         highest: float,
@@ -77,13 +72,15 @@ class Refinement:
         directions: Directions | None = None,
         mask: NDArray[np.float32] | None = None,
     ) -> None:
-        self.boxes, self.poses, self.classes, self.half = boxes, poses.copy(), classes, half
+        self.boxes, self.half = boxes, half
+        self._with_each = [each.copy() for each in poses]
+        self.classes, self.poses = best_of(self._with_each)
         self._common, self._highest, self._reach = common, highest, reach
         self._directions = directions
         self._mask = boxes.window if mask is None else boxes.window * mask
         group = point_group(symmetry)
         self._symmetry = SymmetrySearch(boxes.frequencies, group, common) if len(group) > 1 else None
-        count, k = len(models), len(boxes.frequencies)
+        count, k = len(poses), len(boxes.frequencies)
         self.averages = np.zeros((2, count, k), np.complex64)
         self.correlations = np.zeros((count, boxes.box_size // 2 + 1))
         self.limits = np.full(count, common)
@@ -96,25 +93,26 @@ class Refinement:
         return len(LEVELS)
 
     def step(self) -> None:
-        """Align each half to its own averages in finer steps than before, and average anew."""
+        """Align each half to its own averages in finer steps than before, sort them anew, and average."""
         radius, angle, apart = LEVELS[min(len(self.curve), len(LEVELS) - 1)]
         turns = rotations_about(radius, angle)
         for number, limit in enumerate(self.limits):
             shifts = shifts_within(2.0) * (apart * self.boxes.box_size / limit)
             for half in (0, 1):
-                rows = self._rows(number, half)
-                if len(rows):
-                    found = self.boxes.align_near(
-                        rows,
-                        self._reference(number, half),
-                        float(limit),
-                        self.poses,
-                        turns,
-                        shifts,
-                        self._reach,
-                        self._directions,
-                    )
-                    self.poses.put(rows, found)
+                rows = np.flatnonzero(self.half == half)
+                poses = self._with_each[number]
+                found = self.boxes.align_near(
+                    rows,
+                    self._reference(number, half),
+                    float(limit),
+                    poses,
+                    turns,
+                    shifts,
+                    self._reach,
+                    self._directions,
+                )
+                poses.put(rows, found)
+        self.classes, self.poses = best_of(self._with_each)
         self._average()
         self.curve.append(float(self.poses.scores.mean()))
 

@@ -18,8 +18,8 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.geometry.rotation_sampling import rotations_by_step
 from napari_tomopick.geometry.symmetry import point_group
 from napari_tomopick.picking.aligning import AlignedBoxes
-from napari_tomopick.picking.aligning_poses import Directions, Poses
-from napari_tomopick.picking.initial_symmetry import SymmetrySearch
+from napari_tomopick.picking.aligning_poses import Directions, Poses, best_of
+from napari_tomopick.picking.initial_symmetry import Setting, SymmetrySearch
 from napari_tomopick.picking.matching import shifts_within
 
 ROUNDS = 4
@@ -83,11 +83,6 @@ class Descent:
         """Batches, and rounds over all boxes, in all."""
         return self.batches * (self.iterations + 1) + ROUNDS
 
-    @property
-    def sampled_symmetry(self) -> str:
-        """The point group whose equivalent orientations need not be tried."""
-        return self.symmetry if self.apply_symmetry else "C1"
-
 
 class Search:
     """One random start, and what becomes of it.
@@ -120,6 +115,11 @@ class Search:
         return len(self.curve)
 
     @property
+    def _rounds(self) -> bool:
+        """Whether the batches are done."""
+        return self.number >= self.descent.batches * (self.descent.iterations + 1)
+
+    @property
     def limit(self) -> float:
         """Highest frequency looked at in the next step."""
         d = self.descent
@@ -140,8 +140,7 @@ class Search:
     def step(self) -> None:
         """Go on by a batch, or by a round over all boxes once the batches are done."""
         d = self.descent
-        batches = d.batches * (d.iterations + 1)
-        if self.number < batches:
+        if not self._rounds:
             rows = self._batch()
             self._align(rows, self.limit, d.step_degrees)
             self._descend(rows)
@@ -152,13 +151,15 @@ class Search:
         self.curve.append(float(self.poses.scores[rows].mean()))
         # the first iteration is twice as long
         ended = self.number > d.batches and self.number % d.batches == 0
-        if (ended or self.number >= batches) and d.reference is None:
+        if (ended or self._rounds) and d.reference is None:
             self._settle()
 
-    def align_all(self, limit: float | None = None) -> None:
-        """Find the pose and the class of every box."""
-        d = self.descent
-        self._align(np.arange(len(self.boxes)), limit or d.limit, _FINER * d.step_degrees)
+    def align_all(self, limit: float) -> list[Poses]:
+        """Find the pose and the class of every box; the poses with each of the models are returned."""
+        rows = np.arange(len(self.boxes))
+        every = self._aligned(rows, limit, _FINER * self.descent.step_degrees)
+        self.classes, self.poses = best_of(every)
+        return every
 
     def validated(self) -> float:
         """How well boxes agree with averages they have no part in: the mean over both halves.
@@ -241,30 +242,31 @@ class Search:
                 model[:k] += (total - weight * model[:k]) / np.maximum(weight, _LEAST_WEIGHT * len(rows))
 
     def _align(self, rows: NDArray[np.int64], limit: float, step_degrees: float) -> None:
+        every = self._aligned(rows, limit, step_degrees)
+        self.classes[rows], best = best_of(every)
+        self.poses.put(rows, best)
+
+    def _aligned(self, rows: NDArray[np.int64], limit: float, step_degrees: float) -> list[Poses]:
+        """Poses of boxes with each of the models."""
         d = self.descent
-        best, classes = Poses.unknown(len(rows)), np.zeros(len(rows), np.int64)
         step_degrees *= min(_COARSER, d.limit / limit)
         shifts = self._shifts(limit)
+        references = [self.reference(number) for number in range(len(self.models))]
         if d.directions is None:
             # turned anew each time, so that no orientation is always far from those tried
-            turns = Rotation.random(rng=self._rng) * rotations_by_step(step_degrees, d.sampled_symmetry)
-        else:
-            twist = Rotation.from_rotvec([0, 0, self._rng.uniform(-np.pi, np.pi)])
-            turns = d.directions.around(step_degrees) * twist
-            given = Poses.unknown(len(self.boxes))._replace(turns=d.directions.turns)
-        for number in range(len(self.models)):
-            reference = self.reference(number)
-            if d.directions is None:
-                found = self.boxes.align(rows, self.boxes.bank(reference, turns, limit), shifts)
-            else:
-                found = self.boxes.align_near(
-                    rows, reference, limit, given, turns, shifts, d.reach, d.directions
-                )
-            better = np.flatnonzero(np.isnan(best.scores) | (found.scores > best.scores))
-            best.put(better, found.some(better))
-            classes[better] = number
-        self.poses.put(rows, best)
-        self.classes[rows] = classes
+            symmetry = d.symmetry if d.apply_symmetry and self._rounds else "C1"
+            turns = Rotation.random(rng=self._rng) * rotations_by_step(step_degrees, symmetry)
+            return [
+                self.boxes.align(rows, self.boxes.bank(reference, turns, limit), shifts)
+                for reference in references
+            ]
+        twist = Rotation.from_rotvec([0, 0, self._rng.uniform(-np.pi, np.pi)])
+        turns = d.directions.around(step_degrees) * twist
+        given = Poses.unknown(len(self.boxes))._replace(turns=d.directions.turns)
+        return [
+            self.boxes.align_near(rows, reference, limit, given, turns, shifts, d.reach, d.directions)
+            for reference in references
+        ]
 
     def _descend(self, rows: NDArray[np.int64]) -> None:
         for number, model in enumerate(self.models):
@@ -277,25 +279,25 @@ class Search:
             model[:k] += np.float32(self.descent.learning_rate) * step
 
     def _settle(self) -> None:
-        """Centre the models, and bring their symmetry axes where they belong."""
-        symmetric = self.descent.symmetry.upper() != "C1"
+        """Centre the models, and bring their axes where they belong."""
+        d = self.descent
         agreements = []
         for number, model in enumerate(self.models):
             if not np.abs(model).any():
                 continue
-            turn, centre = Rotation.identity(), self._centre(model)
-            if symmetric:
-                moved = self.boxes.frequencies.moved(model, -centre)
-                setting = self._symmetry.find(moved, along_z=self.descent.directions is not None)
-                turn, centre = setting.rotation, centre + setting.centre
-                agreements.append(setting.agreement)
-                model[:] = self._symmetry.applied(
-                    model, setting._replace(centre=centre), average=self.descent.apply_symmetry
-                )
-            else:
-                model[:] = self.boxes.frequencies.moved(model, -centre)
             mine = np.flatnonzero(self.classes == number)
-            self.poses.put(mine, self.poses.some(mine).of_moved_reference(turn, centre))
+            setting = Setting(Rotation.identity(), self._centre(model), 1.0)
+            if d.symmetry != "C1" and self._rounds:
+                moved = self.boxes.frequencies.moved(model, -setting.centre)
+                found = self._symmetry.find(moved, along_z=d.directions is not None)
+                setting = found._replace(centre=setting.centre + found.centre)
+                agreements.append(setting.agreement)
+            elif d.directions is not None and len(mine):
+                setting = setting._replace(rotation=d.directions.straightening(mine, self.poses))
+            # an average over axes that were found too early could not be undone
+            average = d.apply_symmetry and self._rounds
+            model[:] = self._symmetry.applied(model, setting, average=average)
+            self.poses.put(mine, self.poses.some(mine).of_moved_reference(setting.rotation, setting.centre))
         self.agreement = min(agreements, default=1.0)
 
     def _centre(self, model: NDArray[np.complex64]) -> NDArray[np.float64]:
