@@ -101,6 +101,7 @@ class Search:
         self.poses = Poses.unknown(len(boxes))
         self.classes = np.full(len(boxes), -1, np.int64)
         self.curve: list[float] = []
+        self._turned_to_axes: set[int] = set()
         self.agreement = 1.0
         """Share of the power that the average over the point group keeps, where its axes were looked for."""
         self.models = np.zeros((descent.classes, len(boxes.frequencies)), np.complex64)
@@ -289,7 +290,10 @@ class Search:
             setting = Setting(Rotation.identity(), self._centre(model), 1.0)
             if d.symmetry != "C1" and self._rounds:
                 moved = self.boxes.frequencies.moved(model, -setting.centre)
-                found = self._symmetry.find(moved, along_z=d.directions is not None)
+                found = self._symmetry.find(
+                    moved, along_z=d.directions is not None, near=number in self._turned_to_axes
+                )
+                self._turned_to_axes.add(number)
                 setting = found._replace(centre=setting.centre + found.centre)
                 agreements.append(setting.agreement)
             elif d.directions is not None and len(mine):

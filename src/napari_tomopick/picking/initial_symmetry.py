@@ -19,7 +19,7 @@ from napari_tomopick.picking.aligning_spectra import (
 )
 
 _CANDIDATES = 2000
-_REFINED = 4
+_REFINED = 3
 _SAMPLES = 2**24  # spectrum values in memory at a time
 
 
@@ -63,7 +63,7 @@ class SymmetrySearch:
         self._xyz = frequencies.xyz[: self._k]
         self._back = np.swapaxes(group.as_matrix(), 1, 2)
 
-    def find(self, values: NDArray[np.complex64], *, along_z: bool = False) -> Setting:
+    def find(self, values: NDArray[np.complex64], *, along_z: bool = False, near: bool = False) -> Setting:
         """Find the setting of a model.
 
         Parameters
@@ -72,10 +72,14 @@ class SymmetrySearch:
             Its whitened spectrum at the first frequencies.
         along_z : bool
             The axis lies along z already.
+        near : bool
+            The model nearly has its setting: only refine it.
         """
         from scipy.optimize import minimize
 
-        if along_z:
+        if near:
+            candidates = Rotation.identity(1)
+        elif along_z:
             turns = np.arange(0, 360, 4.0)[:, None] * [0.0, 0.0, 1.0]
             candidates = Rotation.from_rotvec(turns, degrees=True)
         else:
@@ -97,7 +101,7 @@ class SymmetrySearch:
                 lost,
                 np.zeros(6),
                 method="Nelder-Mead",
-                options={"initial_simplex": simplex, "xatol": 0.01, "fatol": 1e-5, "maxfev": 300},
+                options={"initial_simplex": simplex, "xatol": 0.01, "fatol": 1e-5, "maxfev": 200},
             )
             if -found.fun > best.agreement:
                 turn = Rotation.from_rotvec(found.x[:3] / 10) * rotation
