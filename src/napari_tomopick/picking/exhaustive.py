@@ -200,14 +200,18 @@ def _checked(
 
 
 def _mean_and_deviation(volume: Any) -> tuple[float, float]:
-    """Of all voxels, read a few planes at a time."""
+    """Of all voxels, read plane by plane."""
     total, squares, count, first = 0.0, 0.0, 0, 0.0
-    for z in range(0, volume.shape[0], 16):
-        slab = np.asarray(volume[z : z + 16], dtype=np.float64)
+    for z in range(volume.shape[0]):
+        plane = np.asarray(volume[z], dtype=np.float64)
         if z == 0:  # of values far from 0, the squares would say little
-            first = float(slab.mean())
-        slab = slab - first
-        total, squares, count = total + slab.sum(), squares + (slab**2).sum(), count + slab.size
+            first = float(plane.mean())
+        plane = plane - first
+        total, squares, count = (
+            total + float(plane.sum()),
+            squares + float(np.vdot(plane, plane)),
+            count + plane.size,
+        )
     mean = total / count
     if not np.isfinite(squares):
         raise ValueError("the volume has voxels that are not finite; replace them by its mean first")
@@ -433,9 +437,9 @@ class _TileSearch:
         width = template.width
         self._sizes = tuple(n - width + 1 for n in piece.shape)
         self._lengths = _lengths(self._sizes, width)
-        lz, ly, lx = self._lengths
+        _, ly, lx = self._lengths
         nz, ny, nx = self._sizes
-        self._plans = [plan(n, width) for n in self._lengths]
+        self._plan_z, self._plan_y, self._plan_x = (plan(n, width) for n in self._lengths)
         self._blocks = -(-ny // LANES)
         self._map_shape = (nz, self._blocks, nx, LANES)
         self._stride = self._blocks * ROW + LANES
@@ -445,44 +449,33 @@ class _TileSearch:
         self._box = _rows(width * across * (width + 1) * ROW)
         z, y, x = template.places.T
         self._at = ((z * across + y // LANES) * (width + 1) + x) * ROW + y % LANES
-        self._plane = lx * ly * 2
-        self._small = _rows((width + 1) * self._plane)
+        # rows that are as many bytes apart as a power of two would all fall on the same few lines of a cache
+        self._pitch = ((width + 1) | 1) * ROW
+        self._small = _rows(lx // LANES * ly * self._pitch)
         self._field = np.empty(0, np.float32)
-        # planes that are as many bytes apart as a power of two would all fall on the same few lines of a
-        # cache
-        self._field_plane = self._plane + ROW
+        self._plane = lx * ly * 2 + ROW
 
-        one_after_other = np.arange(max(self._lengths) + LANES) * ROW
-        i = np.arange(len(one_after_other))
-        z = i[:lz]
-        self._into = np.zeros((4, len(i)), np.int64)
-        self._into[0] = one_after_other
-        self._into[1] = np.minimum(i, width) * ROW
-        self._into[2] = np.where(i < width, i, across * LANES) * ROW
-        self._along = np.stack([one_after_other[:lz], np.minimum(z, width) * self._plane])
-        self._back = np.zeros((4, len(i)), np.int64)
-        self._back[0] = one_after_other
-        self._back[2] = i * self._stride
-        self._back[3, 0] = self._field_plane
-        most = max(
-            TOGETHER * len(i) * ROW,
-            lx // LANES * (across * LANES + 1) * ROW,
-            lx * self._stride,
-        )
+        i = np.arange(max(self._lengths) + LANES)
+        rows, inside = i * ROW, np.minimum(i, width) * ROW
+        between = np.where(i < width, i, across * LANES) * ROW
+        self._inward = np.stack([rows, inside, between, i * self._pitch])
+        self._through = np.stack([rows, inside])
+        self._outward = np.stack([rows, i * self._stride])
+        most = max(TOGETHER * len(i) * ROW, lx // LANES * (across * LANES + 1) * ROW, lx * self._stride)
         most = -(-most // 16) * 16
         self._scratch = [_rows(5 * most).reshape(5, most) for _ in range(crew.threads)]
 
         self._second: NDArray[np.float32] | None = None
         if template.spherical:
             self._spectrum = self._transformed(piece, with_squares=True)
-            self._field = _rows(nz * self._field_plane)
+            self._field = _rows(nz * self._plane)
             self._inverse, self._count = self._denominators(np.eye(3), self._spectrum)
             self._field = np.empty(0, np.float32)
             self._spectrum = np.empty(0, np.float32)
         else:
             self._second = self._transformed(piece, with_squares=True)
         self._spectrum = self._transformed(piece, with_squares=False)
-        self._field = _rows(nz * self._field_plane)
+        self._field = _rows(nz * self._plane)
 
     def run(
         self, matrices: NDArray[np.float64], progress: _Progress
@@ -511,7 +504,7 @@ class _TileSearch:
         """Look for a template in two orientations, or in one."""
         from napari_tomopick.picking.exhaustive_kernels import best_of_planes, placed
 
-        template, width = self._template, self._template.width
+        template = self._template
         if template.spherical:
             counts = [self._count] * len(pair)
             inverse = [self._inverse] * len(pair)
@@ -530,16 +523,15 @@ class _TileSearch:
 
         self._crew.share(fill, 2, 1)
         self._correlate(self._spectrum)
-        (_, ly, lx), (nz, _, nx) = self._lengths, self._sizes
-        _, y, x = self._plans
+        nz, _, nx = self._sizes
         sums = []
 
         def keep(start: int, end: int, thread: int) -> None:
             sums.append(
                 best_of_planes(
-                    start, end, self._field, ly, y.radices, y.twiddles.ravel(), width - 1,
-                    lx, x.radices, x.twiddles.ravel(), width - 1, nx, self._back, self._stride,
-                    self._scratch[thread], inverse[0], inverse[1], best, number, first,
+                    start, end, self._field, self._plane, template.width, self._plan_y, self._plan_x, nx,
+                    self._outward, self._stride, self._scratch[thread], inverse[0], inverse[1],
+                    best, number, first,
                 )
             )  # fmt: skip
 
@@ -558,18 +550,16 @@ class _TileSearch:
         total = float(mask.sum(dtype=np.float64))
         self._box[self._at], self._box[self._at + LANES] = mask, 0.0
         self._correlate(spectrum)
-        (_, ly, lx), (nz, ny, nx) = self._lengths, self._sizes
-        _, y, x = self._plans
+        nz, ny, nx = self._sizes
         found = _rows(math.prod(self._map_shape))
-        first = self._template.width - 1
         counts = []
 
         def work(start: int, end: int, thread: int) -> None:
             counts.append(
                 denominators(
-                    start, end, self._field, ly, y.radices, y.twiddles.ravel(), first, ny,
-                    lx, x.radices, x.twiddles.ravel(), first, nx, self._back, self._stride,
-                    self._scratch[thread], total, BLANK**2, found,
+                    start, end, self._field, self._plane, self._template.width, self._plan_y, ny,
+                    self._plan_x, nx, self._outward, self._stride, self._scratch[thread],
+                    total, BLANK**2, found,
                 )
             )  # fmt: skip
 
@@ -582,46 +572,42 @@ class _TileSearch:
         from napari_tomopick.picking.fourier import LANES
 
         width = self._template.width
-        lz, ly, lx = self._lengths
-        z, y, x = self._plans
+        _, ly, lx = self._lengths
 
         def inward(start: int, end: int, thread: int) -> None:
             small_spectra(
-                start, end, self._box, width, ly, lx, y.radices, y.twiddles.ravel(),
-                x.radices, x.twiddles.ravel(), self._into, self._scratch[thread], self._small,
+                start, end, self._box, width, self._plan_y, self._plan_x, self._inward,
+                self._scratch[thread], self._small,
             )  # fmt: skip
 
         def across(start: int, end: int, thread: int) -> None:
             through(
-                start, end, self._small, width, lz, z.radices, z.twiddles.ravel(), width - 1, self._sizes[0],
-                self._along, spectrum, self._scratch[thread], self._field_plane, self._field,
+                start, end, self._small, self._pitch, width, self._plan_z, self._sizes[0], self._through,
+                spectrum, self._scratch[thread], self._plane, self._field,
             )  # fmt: skip
 
         self._crew.share(inward, width, 2)
         self._crew.share(across, lx // LANES * ly, 64)
 
-    def _transformed(self, piece: NDArray[np.float32], with_squares: bool) -> NDArray[np.float32]:
+    def _transformed(self, piece: NDArray[np.float32], *, with_squares: bool) -> NDArray[np.float32]:
         """The spectrum of the volume, or of it plus i times its square, over the number of voxels."""
-        from napari_tomopick.picking.fourier import LANES, ROW
+        from napari_tomopick.picking.exhaustive_kernels import in_rows
+        from napari_tomopick.picking.fourier import LANES
 
-        lz, ly, lx = self._lengths
+        lx = self._lengths[2]
         whole = np.zeros(self._lengths, np.complex64)
         part = whole[: piece.shape[0], : piece.shape[1], : piece.shape[2]]
         part.real = piece
         if with_squares:
             np.square(piece, out=part.imag)
         whole = fft.fftn(whole, overwrite_x=True, workers=self._crew.threads)
-        whole *= np.float32(1.0 / whole.size)
-        found = _rows(lx * ly * lz * 2)
-        rows = found.reshape(lx // LANES, ly, lz, 2, LANES)
-        lines = whole.reshape(lz, ly, lx // LANES, LANES).transpose(2, 1, 0, 3)
+        found = _rows(2 * whole.size)
+        scale = np.float32(1.0 / whole.size)
 
         def work(start: int, end: int, thread: int) -> None:
-            rows[start:end, :, :, 0] = lines[start:end].real
-            rows[start:end, :, :, 1] = lines[start:end].imag
+            in_rows(start, end, whole, scale, found)
 
-        self._crew.share(work, len(rows), 1)
-        assert rows.shape[-1] * 2 == ROW
+        self._crew.share(work, lx // LANES, 1)
         return found
 
     def _as_volume(self, found: NDArray[Any]) -> NDArray[Any]:

@@ -15,7 +15,16 @@ import numpy as np
 from numba import njit
 
 from napari_tomopick.geometry.sampling_kernels import _mirrored, _weights
-from napari_tomopick.picking.fourier import LANES, ROW, keep_best, multiplied, streamed, transform, transposed
+from napari_tomopick.picking.fourier import (
+    LANES,
+    ROW,
+    fetched,
+    keep_best,
+    multiplied,
+    streamed,
+    transform,
+    transposed,
+)
 
 TOGETHER = 4
 """Rows of lines that are written together, next to each other: scratch arrays have room for so many."""
@@ -116,9 +125,21 @@ def placed(values, mask, total, box, at, part):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def small_spectra(  # type: ignore[no-untyped-def]
-    first, end, box, width, ly, lx, ry, wy, rx, wx, tables, scratch, out
-):
+def in_rows(first, end, spectrum, scale, out):  # type: ignore[no-untyped-def]
+    """Put blocks of `LANES` kx of a spectrum, complex64 ``[kz][ky][kx]``, in rows, ``[line][kz][row]``."""
+    lz, ly, _ = spectrum.shape
+    for block in range(first, end):
+        for z in range(lz):
+            for y in range(ly):
+                start = ((block * ly + y) * lz + z) * ROW
+                for i in range(LANES):
+                    value = spectrum[z, y, block * LANES + i]
+                    out[start + i] = value.real * scale
+                    out[start + LANES + i] = value.imag * scale
+
+
+@njit(nogil=True, cache=True)
+def small_spectra(first, end, box, width, plan_y, plan_x, tables, scratch, out):  # type: ignore[no-untyped-def]
     """Transform planes of the template along x and y, what is not 0 only.
 
     Parameters
@@ -128,17 +149,18 @@ def small_spectra(  # type: ignore[no-untyped-def]
     box : float32 array, [z][block of y][x or none][row over y]
         ``width`` planes; ``width + 1`` rows along x, the last of them 0.
     width : int
-    ly, ry, wy, lx, rx, wx : int, int64 array, float32 array
-        `Plan` of y and x.
+    plan_y, plan_x : Plan
     tables : int64 array, shape (4, m)
-        Offsets of: rows one after the other; rows of the box, where there is none its last; the same of what
-        is turned in between; rows of ``out``.
+        Offsets of: rows one after the other; rows along x of the box, where there is none its last; rows
+        along y of what is turned in between, likewise; rows along ky of ``out``.
     scratch : float32 array, shape (5, m)
-    out : float32 array, [z or none][block of kx][ky][row over kx]
-        The plane after the last is 0.
+    out : float32 array, [block of kx][ky][z or none][row over kx]
     """
-    blocks_y, blocks_x = -(-width // LANES), lx // LANES
+    ly, ry, wy = plan_y.length, plan_y.radices, plan_y.twiddles
+    lx, rx, wx = plan_x.length, plan_x.radices, plan_x.twiddles
+    plain = tables[0]
     one, two, three, between = scratch[0], scratch[1], scratch[2], scratch[3]
+    blocks_y, blocks_x = -(-width // LANES), lx // LANES
     rows = blocks_y * LANES + 1
     for b in range(blocks_x):
         for i in range(ROW):
@@ -146,21 +168,19 @@ def small_spectra(  # type: ignore[no-untyped-def]
     for z in range(first, end):
         for b in range(blocks_y):
             start = (z * blocks_y + b) * (width + 1) * ROW
-            transform(lx, rx, wx, box, tables[1], start, three, tables[0], 0, 0, one, two, tables[0], width)
+            transform(lx, rx, wx, box, tables[1], start, three, plain, 0, 0, one, two, plain, width)
             for k in range(blocks_x):
                 for part in range(0, ROW, LANES):
                     to = (k * rows + b * LANES) * ROW + part
                     transposed(three, k * LANES * ROW + part, ROW, between, to, ROW)
         for k in range(blocks_x):
-            start, to = k * rows * ROW, (z * blocks_x + k) * ly * ROW
-            transform(
-                ly, ry, wy, between, tables[2], start, out, tables[0], to, 0, one, two, tables[0], width
-            )
+            start, to = k * rows * ROW, k * ly * tables[3, 1] + z * ROW
+            transform(ly, ry, wy, between, tables[2], start, out, tables[3], to, 0, one, two, plain, width)
 
 
 @njit(nogil=True, cache=True)
 def through(  # type: ignore[no-untyped-def]
-    first, end, small, width, lz, rz, wz, z0, nz, tables, spectrum, scratch, plane, out
+    first, end, small, pitch, width, plan_z, nz, tables, spectrum, scratch, plane, out
 ):
     """Transform lines along z, multiply them by the spectrum of the volume, and transform them back.
 
@@ -168,51 +188,57 @@ def through(  # type: ignore[no-untyped-def]
     ----------
     first, end : int
         Rows of lines.
-    small : float32 array, [z or none][line][row]
+    small : float32 array, [line][z or none][row]
+        The row after the last is 0.
+    pitch : int
+        Offset of one line of it.
     width : int
-        How many planes of it are not 0.
-    lz, rz, wz : int, int64 array, float32 array
-        `Plan` of z.
-    z0, nz : int
-        First plane that is wanted, and how many.
-    tables : int64 array, shape (2, lz)
-        Offsets of: rows one after the other; planes of ``small``.
+        How many rows of a line are not 0; the first plane that is wanted is one less.
+    plan_z : Plan
+    nz : int
+        How many planes are wanted.
+    tables : int64 array, shape (2, m)
+        Offsets of: rows one after the other; rows of a line of ``small``.
     spectrum : float32 array, [line][kz][row]
     scratch : float32 array, shape (5, m)
     plane : int
         Offset of one plane of ``out``.
     out : float32 array, [z][line][row]
     """
+    lz, rz, wz = plan_z.length, plan_z.radices, plan_z.twiddles
+    plain = tables[0]
     one, two, three, group = scratch[0], scratch[1], scratch[2], scratch[3]
     for start in range(first, end, TOGETHER):
         together = min(TOGETHER, end - start)
         for i in range(together):
-            at = (start + i) * ROW
-            transform(lz, rz, wz, small, tables[1], at, three, tables[0], 0, 0, one, two, tables[0], width)
+            at = (start + i) * pitch
+            transform(lz, rz, wz, small, tables[1], at, three, plain, 0, 0, one, two, plain, width)
             for k in range(lz):
                 multiplied(three, k * ROW, spectrum, ((start + i) * lz + k) * ROW)
-            transform(lz, rz, wz, three, tables[0], 0, group, tables[0], i * lz * ROW, 1,
-                      one, two, tables[0], lz)  # fmt: skip
+                fetched(spectrum, ((start + i + 1) * lz + k) * ROW)
+            to = i * lz * ROW
+            transform(lz, rz, wz, three, plain, 0, group, plain, to, 1, one, two, plain, lz)
         for z in range(nz):
             for i in range(together):
-                row = (i * lz + z0 + z) * ROW
+                row = (i * lz + width - 1 + z) * ROW
                 streamed(group, row, out, z * plane + (start + i) * ROW)
 
 
 @njit(nogil=True)
-def _plane(  # type: ignore[no-untyped-def]
-    z, field, ly, ry, wy, lx, y0, tables, stride, scratch, turned_plane
-):
-    """Transform a plane back along y, and turn it so that rows go along x."""
+def _turned_plane(z, field, plane, width, plan_y, lx, plain, stride, scratch, out):  # type: ignore[no-untyped-def]
+    """Transform a plane back along y, and turn what is wanted of it so that rows go along x."""
+    ly, ry, wy = plan_y.length, plan_y.radices, plan_y.twiddles
     one, two, three = scratch[0], scratch[1], scratch[2]
     blocks = (stride - LANES) // ROW
     for k in range(lx // LANES):
-        start = z * tables[3, 0] + k * ly * ROW
-        transform(ly, ry, wy, field, tables[0], start, three, tables[0], 0, 1, one, two, tables[0], ly)
+        start = z * plane + k * ly * ROW
+        transform(ly, ry, wy, field, plain, start, three, plain, 0, 1, one, two, plain, ly)
         for b in range(blocks):
             for part in range(0, ROW, LANES):
                 to = k * LANES * stride + b * ROW + part
-                transposed(three, (y0 + b * LANES) * ROW + part, ROW, turned_plane, to, stride)
+                transposed(three, (width - 1 + b * LANES) * ROW + part, ROW, out, to, stride)
+            for y in range(b * ly // blocks, (b + 1) * ly // blocks):
+                fetched(field, start + (ly + y) * ROW)
 
 
 @njit(nogil=True, cache=True)
@@ -220,14 +246,10 @@ def best_of_planes(  # type: ignore[no-untyped-def]
     first,
     end,
     field,
-    ly,
-    ry,
-    wy,
-    y0,
-    lx,
-    rx,
-    wx,
-    x0,
+    plane,
+    width,
+    plan_y,
+    plan_x,
     nx,
     tables,
     stride,
@@ -245,16 +267,17 @@ def best_of_planes(  # type: ignore[no-untyped-def]
     first, end : int
         Planes.
     field : float32 array, [z][block of kx][ky][row over kx]
-    ly, ry, wy, lx, rx, wx : int, int64 array, float32 array
-        `Plan` of y and x.
-    y0, x0 : int
-        First place that is wanted, along y and x.
+    plane : int
+        Offset of one plane of it.
+    width : int
+        Of the template: the first places that are wanted along y and x are one less.
+    plan_y, plan_x : Plan
     nx : int
-        How many along x.
-    tables : int64 array, shape (4, m)
-        Offsets of: rows one after the other; (not used); rows along x of a turned plane; (first) a plane.
+        How many places are wanted along x.
+    tables : int64 array, shape (2, m)
+        Offsets of: rows one after the other; rows along x of a turned plane.
     stride : int
-        Offset of one row along x of a turned plane.
+        Offset of one row along x of a turned plane: a row for each block of y that is wanted, and `LANES`.
     scratch : float32 array, shape (5, m)
     a, b, best : float32 array, number : int32 array, [z][block of y][x][lanes over y]
         As in `keep_best`.
@@ -265,20 +288,21 @@ def best_of_planes(  # type: ignore[no-untyped-def]
     total, squares : float
         Sum of all scores and of their squares.
     """
+    lx, rx, wx = plan_x.length, plan_x.radices, plan_x.twiddles
+    plain, along = tables[0], tables[1]
     one, two, three, turned_plane, sums = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     total, squares = 0.0, 0.0
     blocks = (stride - LANES) // ROW
     for z in range(first, end):
-        _plane(z, field, ly, ry, wy, lx, y0, tables, stride, scratch, turned_plane)
+        _turned_plane(z, field, plane, width, plan_y, lx, plain, stride, scratch, turned_plane)
         for k in range(blocks):
-            transform(lx, rx, wx, turned_plane, tables[2], k * ROW, three, tables[0], 0, 1,
-                      one, two, tables[0], lx)  # fmt: skip
+            transform(lx, rx, wx, turned_plane, along, k * ROW, three, plain, 0, 1, one, two, plain, lx)
             for i in range(ROW):
                 sums[i] = 0.0
             start = (z * blocks + k) * nx * LANES
             for x in range(nx):
-                keep_best(three, (x0 + x) * ROW, a, b, best, number, start + x * LANES,
-                          np.int32(orientation), sums)  # fmt: skip
+                row, at = (width - 1 + x) * ROW, start + x * LANES
+                keep_best(three, row, a, b, best, number, at, np.int32(orientation), sums)
             for i in range(LANES):
                 total += sums[i]
                 squares += sums[LANES + i]
@@ -287,7 +311,7 @@ def best_of_planes(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def denominators(  # type: ignore[no-untyped-def]
-    first, end, field, ly, ry, wy, y0, ny, lx, rx, wx, x0, nx, tables, stride, scratch, total, least, out
+    first, end, field, plane, width, plan_y, ny, plan_x, nx, tables, stride, scratch, total, least, out
 ):
     """Transform planes back along y and x, and turn sums under a mask into what scores are multiplied by.
 
@@ -307,23 +331,24 @@ def denominators(  # type: ignore[no-untyped-def]
     int
         How many are not 0.
     """
+    lx, rx, wx = plan_x.length, plan_x.radices, plan_x.twiddles
+    plain, along = tables[0], tables[1]
     one, two, three, turned_plane = scratch[0], scratch[1], scratch[2], scratch[3]
     count = 0
     blocks = (stride - LANES) // ROW
     for z in range(first, end):
-        _plane(z, field, ly, ry, wy, lx, y0, tables, stride, scratch, turned_plane)
+        _turned_plane(z, field, plane, width, plan_y, lx, plain, stride, scratch, turned_plane)
         for k in range(blocks):
-            transform(lx, rx, wx, turned_plane, tables[2], k * ROW, three, tables[0], 0, 1,
-                      one, two, tables[0], lx)  # fmt: skip
+            transform(lx, rx, wx, turned_plane, along, k * ROW, three, plain, 0, 1, one, two, plain, lx)
             start = (z * blocks + k) * nx * LANES
             for x in range(nx):
-                row = (x0 + x) * ROW
+                row, at = (width - 1 + x) * ROW, start + x * LANES
                 for i in range(LANES):
                     mean = three[row + i] / total
                     variance = three[row + LANES + i] / total - mean * mean
                     if k * LANES + i < ny and variance > least:
-                        out[start + x * LANES + i] = np.float32(1.0 / (total * math.sqrt(variance)))
+                        out[at + i] = np.float32(1.0 / (total * math.sqrt(variance)))
                         count += 1
                     else:
-                        out[start + x * LANES + i] = 0.0
+                        out[at + i] = 0.0
     return count

@@ -7,7 +7,7 @@ transform, the product with a spectrum, the maximum over orientations) happens t
 
 `LANES` neighbouring lines are transformed together, one in each lane of the vector registers. A *row* is one
 complex number of each: `LANES` real parts, then `LANES` imaginary parts, ``ROW`` float32 in all. The
-transform is Stockham's (no reordering at the end), with radices up to 10, each step of which is one
+transform is Stockham's (no reordering at the end), with radices up to 16, each step of which is one
 intrinsic: Numba has no vector types, and its loops over lanes are not vectorised, since LLVM cannot tell that
 rows do not overlap.
 
@@ -40,8 +40,9 @@ LANES = _lanes()
 ROW = 2 * LANES
 """float32 in a row."""
 
-_STEP_COST = {2: 0.8, 3: 0.9, 4: 0.9, 5: 1.15, 6: 1.1, 8: 1.2, 10: 1.3}
-"""About what a step of each radix takes per number, in steps of radix 4."""
+_STEP_COST = {2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0, 6: 1.0, 8: 1.0, 9: 1.1, 10: 1.1, 12: 1.1, 16: 1.35}
+"""About what a step of each radix takes per number: nearly all of it is loading and storing."""
+_ELSE_COST = 1.5  # what else is done with each number
 
 # its type says that decorated functions are called as they are defined
 intrinsic: Any = numba.extending.intrinsic
@@ -59,8 +60,9 @@ class Plan(NamedTuple):
     length : int
     radices : int64 array
         Their product is the length.
-    twiddles : float32 array, shape (m, 2)
-        Factors of all steps but the last, real and imaginary, in the order in which they are used.
+    twiddles : float32 array
+        Factors of all steps but the last in the order in which they are used, each its real and its imaginary
+        part.
     """
 
     length: int
@@ -94,7 +96,7 @@ def plan(length: int, nonzero: int | None = None) -> Plan:
         twiddles.append(np.exp(-2j * np.pi * p * t / left).ravel())
         left //= radix
     every = np.concatenate([*twiddles, np.zeros(1)]).astype(np.complex64)
-    return Plan(length, np.array(radices), np.stack([every.real, every.imag], axis=-1).copy())
+    return Plan(length, np.array(radices), every.view(np.float32))
 
 
 @cache
@@ -106,7 +108,7 @@ def good_length(least: int, multiple: int = 1) -> int:
         if length >= best_cost:
             break
         try:
-            cost = length * (1.0 + _radices(length)[0])
+            cost = length * (_ELSE_COST + _radices(length)[0])
         except ValueError:
             continue
         if cost < best_cost:
@@ -200,7 +202,7 @@ class _Builder:
             ]
         if n in (3, 5):
             return self._prime(x)
-        across = 2
+        across = 3 if n == 9 else 4 if n == 16 else 2
         along = n // across
         parts = [self.transform(x[b::along]) for b in range(along)]
         found: list[Any] = [None] * n
@@ -321,7 +323,10 @@ _step4, _twiddled4 = _step(4, False), _step(4, True)
 _step5, _twiddled5 = _step(5, False), _step(5, True)
 _step6, _twiddled6 = _step(6, False), _step(6, True)
 _step8, _twiddled8 = _step(8, False), _step(8, True)
+_step9, _twiddled9 = _step(9, False), _step(9, True)
 _step10, _twiddled10 = _step(10, False), _step(10, True)
+_step12, _twiddled12 = _step(12, False), _step(12, True)
+_step16, _twiddled16 = _step(16, False), _step(16, True)
 
 
 @intrinsic
@@ -378,6 +383,26 @@ def streamed(typing, x, x0, y, y0):  # type: ignore[no-untyped-def]
         for i, at in enumerate(target.parts(values[3], zero)):
             store = builder.store(value[i], target.pointer(at), align=4 * LANES)
             store.set_metadata("nontemporal", past)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def fetched(typing, x, x0):  # type: ignore[no-untyped-def]
+    """Row ``x0`` of ``x`` will be needed soon."""
+    signature = types.void(x, types.intp)
+
+    def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        prefetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [pointer], ir.FunctionType(ir.VoidType(), [pointer] + [number] * 3)
+        )
+        source = _Rows(context, builder, signature.args[0], values[0])
+        for first in range(0, ROW, 16):  # lines of the cache
+            at = builder.add(values[1], ir.Constant(values[1].type, first))
+            place = source.pointer(at, ir.IntType(8))
+            builder.call(prefetch, [place, *(ir.Constant(number, i) for i in (0, 2, 1))])
         return context.get_dummy_value()
 
     return signature, generate
@@ -476,6 +501,12 @@ def _one_step(radix, left, stride, x, xt, xo, xw, y, yt, yo, yw, w, w0):  # type
                     _step6(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
                 elif radix == 10:
                     _step10(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
+                elif radix == 9:
+                    _step9(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
+                elif radix == 12:
+                    _step12(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
+                elif radix == 16:
+                    _step16(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
                 elif radix == 5:
                     _step5(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
                 elif radix == 3:
@@ -490,6 +521,12 @@ def _one_step(radix, left, stride, x, xt, xo, xw, y, yt, yo, yw, w, w0):  # type
                 _twiddled6(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
             elif radix == 10:
                 _twiddled10(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
+            elif radix == 9:
+                _twiddled9(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
+            elif radix == 12:
+                _twiddled12(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
+            elif radix == 16:
+                _twiddled16(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
             elif radix == 5:
                 _twiddled5(x, xt, a, aa, xo, xw, y, yt, b, stride, yo, yw, w, at)
             elif radix == 3:
