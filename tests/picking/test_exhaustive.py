@@ -172,6 +172,15 @@ def test_the_deviation_is_that_of_all_scores() -> None:
     assert result.deviation == pytest.approx(np.std(single), rel=1e-4)
 
 
+def test_the_deviation_of_many_scores_in_a_narrow_volume() -> None:
+    # transforms along y are shorter here than those along x
+    volume, density = make_volume(shape=(60, 9, 90)), make_density()
+    rotations = Rotation.random(60, random_state=0)
+    result = exhaustive_search(volume, density, BALL, rotations, threads=1)
+    single = [exhaustive_search(volume, density, BALL, r).scores for r in rotations[:6]]
+    assert result.deviation == pytest.approx(np.std(single), rel=0.02)
+
+
 def test_places_that_do_not_vary_have_no_score() -> None:
     volume, density = make_volume(), make_density()
     volume[:, :25] = 3.0

@@ -230,6 +230,9 @@ def _turned_plane(z, field, plane, width, plan_y, lx, plain, stride, scratch, ou
     ly, ry, wy = plan_y.length, plan_y.radices, plan_y.twiddles
     one, two, three = scratch[0], scratch[1], scratch[2]
     blocks = (stride - LANES) // ROW
+    # what is beyond the last place is turned as well: left as it is, it would grow from plane to plane
+    for i in range(ly * ROW, (width - 1 + blocks * LANES) * ROW):
+        three[i] = 0.0
     for k in range(lx // LANES):
         start = z * plane + k * ly * ROW
         transform(ly, ry, wy, field, plain, start, three, plain, 0, 1, one, two, plain, ly)
