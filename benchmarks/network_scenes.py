@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 
 from napari_tomopick.io.volumes import open_volume
 from napari_tomopick.samples import complexes
-from napari_tomopick.samples.imaging import contrast_transfer
+from napari_tomopick.geometry.contrast_transfer import contrast_transfer
 
 Array = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ def crowded(seed: int) -> Scene:
 
     def transfer(frequency: Array) -> Array:
         fall_off = np.exp(-((frequency / 0.36) ** 4))
-        return contrast_transfer(frequency / size, sample.acquisition, sample.defocus_angstrom) * fall_off
+        return contrast_transfer(frequency / size, sample.defocus_angstrom) * fall_off
 
     return Scene(
         f"crowded, seed {seed}",

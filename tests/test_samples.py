@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import ModelType
 from napari_tomopick.samples import Sample, membrane_tomogram
-from napari_tomopick.samples.imaging import contrast_transfer, electron_wavelength_angstrom
+from napari_tomopick.geometry.contrast_transfer import contrast_transfer, electron_wavelength_angstrom
 from napari_tomopick.samples.phantoms import Blobs, handed_object, ribosome
 
 
@@ -130,7 +130,7 @@ def test_both_leaflets_are_dark_where_the_membrane_is_said_to_be(sample: Sample)
 def as_imaged(template: np.ndarray, sample: Sample) -> np.ndarray:
     k = np.fft.fftfreq(len(template), sample.voxel_size_angstrom)
     frequency = np.sqrt(k[:, None, None] ** 2 + k[:, None] ** 2 + k**2)
-    transfer = contrast_transfer(frequency, sample.acquisition, 45000.0)
+    transfer = contrast_transfer(frequency, 45000.0)
     return np.fft.ifftn(np.fft.fftn(template) * transfer).real
 
 

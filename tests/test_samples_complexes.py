@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.samples.complexes import TARGET, CrowdedTomogram, crowded_tomogram
-from napari_tomopick.samples.imaging import contrast_transfer
+from napari_tomopick.geometry.contrast_transfer import contrast_transfer
 from napari_tomopick.samples.species import complexes, likened, mass, radius_of_gyration
 
 
@@ -36,9 +36,7 @@ def aligned_average(sample: CrowdedTomogram, kind: str) -> np.ndarray:
 def as_imaged(density: np.ndarray, sample: CrowdedTomogram) -> np.ndarray:
     k = np.fft.fftfreq(len(density))
     frequency = np.sqrt(k[:, None, None] ** 2 + k[:, None] ** 2 + k**2)
-    transfer = contrast_transfer(
-        frequency / sample.voxel_size_angstrom, sample.acquisition, sample.defocus_angstrom
-    )
+    transfer = contrast_transfer(frequency / sample.voxel_size_angstrom, sample.defocus_angstrom)
     return np.fft.ifftn(np.fft.fftn(density) * transfer * np.exp(-((frequency / 0.25) ** 4))).real
 
 

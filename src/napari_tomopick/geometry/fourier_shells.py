@@ -46,7 +46,7 @@ def fourier_shell_correlation(one: ArrayLike, other: ArrayLike) -> NDArray[np.fl
     size = n // 2 + 1
 
     def summed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(shell, (values * weight).ravel(), minlength=size)[:size]
+        return np.asarray(np.bincount(shell, (values * weight).ravel(), minlength=size)[:size], np.float64)
 
     cross = summed((fa * fb.conj()).real)
     power = summed(np.abs(fa) ** 2) * summed(np.abs(fb) ** 2)

@@ -90,6 +90,6 @@ def rotations_about(radius_degrees: float, step_degrees: float) -> Rotation:
     """
     reach = int(np.floor(radius_degrees / step_degrees + 1e-9))
     grid = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    grid = grid[np.argsort((grid**2).sum(axis=1), kind="stable")] * step_degrees
-    near = np.linalg.norm(grid, axis=1) <= radius_degrees + 1e-9
-    return Rotation.from_rotvec(grid[near], degrees=True)
+    vectors = grid[np.argsort((grid**2).sum(axis=1), kind="stable")] * step_degrees
+    near = np.linalg.norm(vectors, axis=1) <= radius_degrees + 1e-9
+    return Rotation.from_rotvec(vectors[near], degrees=True)

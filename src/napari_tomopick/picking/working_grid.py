@@ -21,7 +21,8 @@ WORKING_DIAMETER = 10.0
 
 _MIN_VOXELS = 4
 _SAMPLE_VOXELS = 2_000_000
-_CLIP_DEVIATIONS = 6.0  # gold stands at ten and more; noise and particles hardly reach five
+CLIP_DEVIATIONS = 6.0
+"""Robust standard deviations. Gold stands at ten and more; noise and particles hardly reach five."""
 _LOCAL = WORKING_DIAMETER  # standard deviation of the Gaussian whose mean is taken away
 _WORKERS = 2
 
@@ -61,6 +62,14 @@ class WorkingGrid:
             )
         return cls(tomogram_shape, (nz, ny, nx))
 
+    @classmethod
+    def by_factor(cls, tomogram_shape: tuple[int, int, int], factor: float) -> WorkingGrid:
+        """The grid whose voxels are larger by this factor, at least 1; by 1 it is the tomogram's own."""
+        if not (np.isfinite(factor) and factor >= 1):
+            raise ValueError(f"a grid is not finer than the tomogram, got the factor {factor}")
+        nz, ny, nx = (max(1, round(n / factor)) for n in tomogram_shape)
+        return cls(tomogram_shape, (nz, ny, nx))
+
     @property
     def factors(self) -> NDArray[np.float64]:
         """Size of a voxel of this grid in those of the tomogram, along x, y, z: nearly the same."""
@@ -74,7 +83,13 @@ class WorkingGrid:
         """Express positions on this grid, ``(n, 3)`` x, y, z, in voxels of the tomogram."""
         return rescale_positions(positions, self.factors)
 
-    def resample(self, volume: Any, report: Callable[[int, int], None] | None = None) -> NDArray[np.float32]:
+    def resample(
+        self,
+        volume: Any,
+        report: Callable[[int, int], None] | None = None,
+        *,
+        clip_deviations: float = CLIP_DEVIATIONS,
+    ) -> NDArray[np.float32]:
         """The volume on this grid, with what is finer than its voxels left out, and outliers clipped.
 
         Each axis is cropped in its cosine transform: the volume goes on as its mirror image beyond its faces,
@@ -87,6 +102,8 @@ class WorkingGrid:
             Anything that gives NumPy arrays when sliced along z.
         report : callable, optional
             Called with (sections done, sections).
+        clip_deviations : float
+            Voxels further than so many robust standard deviations from the median count as that far.
 
         Returns
         -------
@@ -101,7 +118,7 @@ class WorkingGrid:
             if not np.isfinite(raw).all():
                 raise ValueError(f"section {z} has voxels that are not finite")
             section = (raw - np.float32(middle)) / np.float32(deviation)
-            np.clip(section, -_CLIP_DEVIATIONS, _CLIP_DEVIATIONS, out=section)
+            np.clip(section, -clip_deviations, clip_deviations, out=section)
             flat[z] = resampled(resampled(section, ny, 0), nx, 1)
             if report is not None:
                 report(z + 1, sections)

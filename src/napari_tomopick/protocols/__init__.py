@@ -8,6 +8,8 @@ from napari_tomopick.protocols.doctor import doctor
 from napari_tomopick.protocols.extract import extract
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.info import info
+from napari_tomopick.protocols.initial_model import initial_model
+from napari_tomopick.protocols.match import match
 from napari_tomopick.protocols.orient import orient
 from napari_tomopick.protocols.pick import pick
 from napari_tomopick.protocols.track import track
@@ -22,6 +24,8 @@ __all__ = [
     "extract",
     "import_tomograms",
     "info",
+    "initial_model",
+    "match",
     "orient",
     "pick",
     "track",

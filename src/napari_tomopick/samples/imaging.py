@@ -6,30 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from napari_tomopick.geometry.contrast_transfer import contrast_transfer
 from napari_tomopick.geometry.missing_wedge import measured
 from napari_tomopick.models.tomogram import Acquisition
-
-
-def electron_wavelength_angstrom(voltage_kv: float) -> float:
-    """Relativistic wavelength (Reimer & Kohl, Transmission Electron Microscopy, eq. 2.14)."""
-    volt = voltage_kv * 1e3
-    return float(12.2643 / np.sqrt(volt * (1 + 0.978466e-6 * volt)))
-
-
-def contrast_transfer(
-    frequency: NDArray[np.floating], acquisition: Acquisition, defocus_angstrom: float
-) -> NDArray[np.float64]:
-    """Phase-flipped contrast transfer at spatial frequencies in 1/Å, underfocus positive.
-
-    ``|sqrt(1 - A²) sin χ + A cos χ|`` with ``χ = π λ Δf k² - π/2 Cs λ³ k⁴`` and A the amplitude contrast.
-    It is what gives a membrane its bright fringe.
-    """
-    wavelength = electron_wavelength_angstrom(acquisition.voltage_kv)
-    aberration = acquisition.spherical_aberration_mm * 1e7
-    k2 = np.asarray(frequency, np.float64) ** 2
-    chi = np.pi * wavelength * defocus_angstrom * k2 - np.pi / 2 * aberration * wavelength**3 * k2**2
-    amplitude = acquisition.amplitude_contrast
-    return np.abs(np.sqrt(1 - amplitude**2) * np.sin(chi) + amplitude * np.cos(chi))
 
 
 def image(
@@ -69,7 +48,13 @@ def image(
         raise ValueError("a tilt range is needed")
     wedge = measured(np.stack([x, y, z], axis=-1), tilt_range, acquisition.tilt_axis)
     low_pass = np.exp(-((frequency / 0.36) ** 4))
-    transfer = contrast_transfer(frequency / voxel_size_angstrom, acquisition, defocus_angstrom)
+    transfer = contrast_transfer(
+        frequency / voxel_size_angstrom,
+        defocus_angstrom,
+        voltage_kv=acquisition.voltage_kv,
+        spherical_aberration_mm=acquisition.spherical_aberration_mm,
+        amplitude_contrast=acquisition.amplitude_contrast,
+    )
     signal = _filtered(density, wedge * low_pass * transfer)
     # noise of the projections is white; the weighting leaves slightly less of it at low frequencies
     noise = _filtered(

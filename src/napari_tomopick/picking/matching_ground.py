@@ -1,0 +1,150 @@
+"""The tomogram as template matching sees it: dense is positive, clipped, without gold, whitened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_tomopick.picking.imaging import Imaging, filtered, radial_frequencies
+from napari_tomopick.picking.working_grid import CLIP_DEVIATIONS, WorkingGrid, robust_range
+
+_GOLD = 8.0  # standard deviations from which nothing but gold is so dense (EMAN2's rmgold)
+_ABOUT_GOLD_ANGSTROM = 50.0
+_MARGIN = 10  # voxels about a box within which whitening feels what is cut away
+_HELD = 1.2  # grids coarser than the tomogram by this factor are held in memory
+_NEVER = 1e9
+
+
+class Ground:
+    """A tomogram, read where it is needed.
+
+    Parameters
+    ----------
+    data : array-like ``[z, y, x]``
+        Gives NumPy arrays when sliced.
+    voxel_size_angstrom : float
+    dark : bool
+        Whether dense is dark.
+    remove_gold : bool
+        Whether places of gold are set to the mean.
+
+    Raises
+    ------
+    ValueError
+        If the voxels have all one value, or are not finite.
+    """
+
+    def __init__(self, data: Any, voxel_size_angstrom: float, *, dark: bool, remove_gold: bool) -> None:
+        self.data = data
+        self.shape: tuple[int, int, int] = tuple(int(n) for n in data.shape)  # type: ignore[assignment]
+        self.voxel_size_angstrom = voxel_size_angstrom
+        self._sign = np.float32(-1 if dark else 1)
+        self._remove_gold = remove_gold
+        self._middle, self._deviation = robust_range(data)
+        self._cache: dict[
+            tuple[int, int, int], tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]
+        ] = {}
+
+    def spacing(self, grid: WorkingGrid) -> float:
+        """Of a grid, in Å."""
+        return self.voxel_size_angstrom * float(grid.factors.mean())
+
+    def on_grid(
+        self, factor: float, report: Callable[[int, int], None] | None = None
+    ) -> tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]:
+        """The tomogram on a coarser grid, not yet whitened, and where there is gold."""
+        grid = WorkingGrid.by_factor(self.shape, factor)
+        if grid.shape not in self._cache:
+            volume = self._sign * grid.resample(self.data, report, clip_deviations=_NEVER)
+            gold = np.zeros(volume.shape, bool)
+            if self._remove_gold:
+                gold = _gold(volume, self.spacing(grid))
+                volume[gold] = 0
+            volume -= volume[~gold].mean(dtype=np.float64)
+            volume[gold] = 0
+            limit = np.float32(CLIP_DEVIATIONS * volume.std(dtype=np.float64))
+            self._cache = {grid.shape: (grid, np.clip(volume, -limit, limit, out=volume), gold)}
+        return self._cache[grid.shape]
+
+    def whitened(
+        self, factor: float, imaging: Imaging, report: Callable[[int, int], None] | None = None
+    ) -> tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]:
+        """The same, whitened: mean 0, standard deviation 1."""
+        grid, volume, gold = self.on_grid(factor, report)
+        weight = imaging.whitening(radial_frequencies(volume.shape, self.spacing(grid)))
+        white = filtered(volume, weight)
+        white /= np.float32(max(float(white.std(dtype=np.float64)), 1e-12))
+        return grid, white, gold
+
+    def brick(self, first: NDArray[np.int64], size: int) -> NDArray[np.float32]:
+        """A cube of the tomogram as it is sampled, clipped; mirrored beyond the faces.
+
+        Parameters
+        ----------
+        first : int array, shape (3,)
+            Its first voxel x, y, z.
+        size : int
+        """
+        rows = [_mirrored(int(f), size, n) for f, n in zip(first[::-1], self.shape, strict=True)]
+        spans = [slice(int(r.min()), int(r.max()) + 1) for r in rows]
+        part = np.asarray(self.data[tuple(spans)], np.float32)
+        part = part[np.ix_(*[r - s.start for r, s in zip(rows, spans, strict=True)])]
+        part = (part - np.float32(self._middle)) * (self._sign / np.float32(self._deviation))
+        return np.clip(part, -CLIP_DEVIATIONS, CLIP_DEVIATIONS)
+
+
+def _mirrored(first: int, size: int, n: int) -> NDArray[np.int64]:
+    """Indices of voxels from ``first`` on, those outside mirrored (d c b a | a b c d | d c b a)."""
+    index = np.mod(np.arange(first, first + size), 2 * n)
+    return np.minimum(index, 2 * n - 1 - index)
+
+
+def _gold(volume: NDArray[np.float32], spacing_angstrom: float) -> NDArray[np.bool_]:
+    """Gold beads and what they spoil around them."""
+    smooth = ndimage.gaussian_filter(volume, 0.7)
+    beads = smooth > _GOLD * smooth.std(dtype=np.float64)
+    if not beads.any():
+        return beads
+    around = int(np.ceil(_ABOUT_GOLD_ANGSTROM / spacing_angstrom))
+    return np.asarray(ndimage.binary_dilation(beads, iterations=around))
+
+
+class LocalBoxes:
+    """Whitened boxes about places, cut when they are asked for, on the tomogram's own grid or a coarser one.
+
+    Parameters
+    ----------
+    ground : Ground
+    imaging : Imaging
+    factor : float
+        Of the grid; below 1.2 it is the tomogram's own.
+    """
+
+    def __init__(self, ground: Ground, imaging: Imaging, factor: float) -> None:
+        self._ground, self._imaging = ground, imaging
+        self._held: NDArray[np.float32] | None = None
+        if factor < _HELD:
+            self.grid = WorkingGrid.by_factor(ground.shape, 1.0)
+        else:
+            self.grid, self._held, _ = ground.whitened(factor, imaging)
+        self.spacing_angstrom = ground.spacing(self.grid)
+        self._weights: dict[int, NDArray[np.float64]] = {}
+
+    def box(self, voxel: NDArray[np.int64], size: int) -> NDArray[np.float32]:
+        """The cube whose voxel ``size // 2`` is this one (x, y, z), whitened."""
+        first = np.asarray(voxel) - size // 2
+        if self._held is not None:
+            rows = [_mirrored(int(f), size, n) for f, n in zip(first[::-1], self._held.shape, strict=True)]
+            return self._held[np.ix_(*rows)]
+        wide = size + 2 * _MARGIN
+        if wide not in self._weights:
+            self._weights[wide] = self._imaging.whitening(
+                radial_frequencies((wide,) * 3, self.spacing_angstrom)
+            )
+        brick = filtered(self._ground.brick(first - _MARGIN, wide), self._weights[wide])
+        inner = slice(_MARGIN, _MARGIN + size)
+        return brick[inner, inner, inner]

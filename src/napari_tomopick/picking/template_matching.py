@@ -1,0 +1,439 @@
+"""Template matching: from a tomogram and a template to poses with scores.
+
+Three looks, each closer and at fewer places. Everywhere, where a particle is some ten voxels across: no
+particle must be missed, and most of what is found is none. Then, at the best of these, on a finer grid in
+more orientations. Then at full sampling, climbing to the best pose: its score is the one that counts, since
+at coarse sampling any blob of the right size matches (Maurer et al. 2024).
+
+How the microscope and the reconstruction changed each spatial frequency is measured from the best matches
+themselves: the tomogram at these poses against the template, shell by shell. Matched again with that, what is
+alike only in size falls behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+from scipy.spatial.transform import Rotation
+
+from napari_tomopick.geometry.coordinates import inside_volume
+from napari_tomopick.geometry.rotation_sampling import rotations_by_step
+from napari_tomopick.picking.calibration import spread
+from napari_tomopick.picking.imaging import Imaging, radial_frequencies
+from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
+from napari_tomopick.picking.score_map import apart
+from napari_tomopick.picking.template import Template
+from napari_tomopick.picking.template_places import MatchedVolume, look_closer, refined, under_mask
+from napari_tomopick.picking.template_search import bank_of, search
+from napari_tomopick.picking.turned_template import TurnedTemplate
+from napari_tomopick.picking.working_grid import WorkingGrid
+
+Report = Callable[[float, str], None]
+"""Called with the share that is done, 0 to 1, and what is being done; it may raise to stop."""
+Allowed = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+"""Which positions, ``(n, 3)`` x, y, z, may be particles."""
+
+_SEARCH_ACROSS, _SEARCH_STEP = 10.0, 20.0  # voxels across a particle, degrees
+_CLOSER_ACROSS, CLOSER_STEP = 14.0, 15.0
+_FINAL_ACROSS = 36.0
+_RESIDUAL, _COMPONENTS = 0.2, 120
+_CLOSER_RESIDUAL, _CLOSER_COMPONENTS = 0.15, 300
+_WITHIN = 1.4  # voxels of the search grid that a peak may lie off the centre
+_ENOUGH = 200  # places looked at closely however few particles there seem to be
+_CONTROLS = 64
+_STANDS_OUT = 3.0  # robust standard deviations above what is usual
+_MIGHT = 2.0
+_TEACHERS = 40
+_FEWEST_TEACHERS = 8
+_SLAB = 24  # places between two reports
+_GLANCE = 80  # side in voxels of the part that contrast is told from
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Places that agree with a template, best first.
+
+    Parameters
+    ----------
+    positions : array, shape (n, 3)
+        x, y, z in voxels of the tomogram.
+    rotations : Rotation, n of them
+    scores : array, shape (n,)
+        Locally normalised correlation at full sampling.
+    controls : array
+        Scores of places drawn at random among those that hardly stand out: what is reached by chance.
+    looked_at : int
+        Number of places that were looked at closely.
+    grid : WorkingGrid
+        Of the two maps.
+    score_map : float32 array ``[z, y, x]``
+        Of the search.
+    orientation_map : int32 array ``[z, y, x]``
+        Numbers of `map_rotations`.
+    map_rotations : Rotation
+    transfer : tuple of array (frequencies in 1/Å, values)
+        What became of each spatial frequency; measured, or as assumed.
+    measured_transfer : bool
+        Whether it was measured.
+    """
+
+    positions: NDArray[np.float64]
+    rotations: Rotation
+    scores: NDArray[np.float64]
+    controls: NDArray[np.float64]
+    looked_at: int
+    grid: WorkingGrid
+    score_map: NDArray[np.float32] = field(repr=False)
+    orientation_map: NDArray[np.int32] = field(repr=False)
+    map_rotations: Rotation = field(repr=False)
+    transfer: tuple[NDArray[np.float64], NDArray[np.float64]]
+    measured_transfer: bool
+
+    def some(self, rows: NDArray[np.int64]) -> Found:
+        """Some of the places."""
+        return replace(
+            self,
+            positions=self.positions[rows],
+            rotations=Rotation.from_quat(self.rotations.as_quat().reshape(-1, 4)[rows]),
+            scores=self.scores[rows],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """Places with poses: positions in voxels of the tomogram, quaternions, scores, which are controls."""
+
+    at: NDArray[np.float64]
+    turns: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    control: NDArray[np.bool_]
+
+    def __getitem__(self, rows: NDArray[np.generic]) -> _Posed:
+        return _Posed(self.at[rows], self.turns[rows], self.scores[rows], self.control[rows])
+
+    def best_first(self, minimum_distance: float) -> _Posed:
+        """In the order of their scores, each at least so far from all better ones; controls stay."""
+        ordered = self[np.argsort(-self.scores, kind="stable")]
+        kept = np.zeros(len(self.scores), bool)
+        kept[apart(ordered.at, minimum_distance, None)] = True
+        return ordered[kept | ordered.control]
+
+    def standing_out(self, by: float) -> _Posed:
+        """Those whose score is so many deviations above that of the controls, and the controls."""
+        middle, deviation = spread(self.scores[self.control])
+        return self[(self.scores > middle + by * deviation) | self.control]
+
+
+def find(
+    ground: Ground,
+    template: Template,
+    imaging: Imaging,
+    *,
+    number: int,
+    minimum_distance: float,
+    angle_step_degrees: float = CLOSER_STEP,
+    measure_transfer: bool = True,
+    background: Template | None = None,
+    exact: bool = False,
+    allowed: Allowed | None = None,
+    seed: int = 0,
+    threads: int = 2,
+    report: Report | None = None,
+) -> Found:
+    """Find a template in a tomogram.
+
+    Parameters
+    ----------
+    ground : Ground
+    template : Template
+    imaging : Imaging
+    number : int
+        Of particles that are wanted at most; some more are looked at.
+    minimum_distance : float
+        Of two of them, in voxels.
+    angle_step_degrees : float
+        Of the second look; the first is no finer than 20 degrees, the last climbs to the best pose.
+    measure_transfer : bool
+    background : Template, optional
+        Its scores are taken away, less what is usual of them.
+    exact : bool
+        Search everywhere at full sampling and at the given step, in place of the first two looks.
+    allowed : callable, optional
+    seed : int
+        Of the controls.
+    threads : int
+    report : callable, optional
+    """
+    work = _Work(ground, template, imaging, threads, report)
+    if exact:
+        everywhere = work.everywhere_exactly(angle_step_degrees)
+    else:
+        everywhere = work.everywhere(max(angle_step_degrees, _SEARCH_STEP))
+    at, control = work.peaks(everywhere, minimum_distance, 2 * number + _ENOUGH, allowed, seed)
+    poses = (
+        everywhere.poses(at, control)
+        if exact
+        else work.closer(at, control, everywhere.grid, angle_step_degrees)
+    )
+    poses = poses.best_first(0.6 * minimum_distance).standing_out(_MIGHT)
+    poses = work.final(poses, (0.6, 0.8), "refining", 3).best_first(minimum_distance)
+    transfer_known = False
+    if measure_transfer:
+        measured = work.transfer(poses)
+        if measured is not None:
+            work.imaging = replace(imaging, transfer=_interpolated(*measured))
+            transfer_known = True
+            poses = work.final(poses.standing_out(_MIGHT), (0.8, 1.0), "refining with what was measured", 4)
+            poses = poses.best_first(minimum_distance)
+    if background is not None:
+        poses = work.less(background, poses, everywhere.grid, angle_step_degrees).best_first(minimum_distance)
+    controls = poses.scores[poses.control]
+    poses = poses[~poses.control]
+    poses = poses[inside_volume(poses.at.reshape(-1, 3), ground.shape)]
+    frequency = np.linspace(0, 0.5 / ground.voxel_size_angstrom, 65)
+    return Found(
+        poses.at,
+        Rotation.from_quat(poses.turns.reshape(-1, 4)),
+        poses.scores,
+        controls,
+        len(at),
+        everywhere.grid,
+        everywhere.scores,
+        everywhere.orientations,
+        everywhere.rotations,
+        (frequency, work.imaging.transfer(frequency)),
+        transfer_known,
+    )
+
+
+def brighter(ground: Ground, template: Template, imaging: Imaging, threads: int = 2) -> bool:
+    """Whether a template matches better where the volume is as it is than where it is turned dark to bright.
+
+    Parameters
+    ----------
+    ground : Ground
+        Made for dark particles.
+    template : Template
+    imaging : Imaging
+    threads : int
+    """
+    work = _Work(ground, template, imaging, threads, None)
+    grid, volume, _ = ground.whitened(work._factor(_SEARCH_ACROSS), imaging)
+    middle = [slice(max(0, n // 2 - _GLANCE // 2), n // 2 + _GLANCE // 2) for n in volume.shape]
+    part = np.ascontiguousarray(volume[tuple(middle)])
+    turned = TurnedTemplate(template, imaging, ground.spacing(grid))
+    bank = bank_of(turned, rotations_by_step(_SEARCH_STEP, template.symmetry), _RESIDUAL, _COMPONENTS)
+    best = [np.sort(search(sign * part, turned, bank, threads=threads).scores, axis=None) for sign in (1, -1)]
+    count = max(10, part.size // 10_000)
+    return bool(best[1][-count:].mean() > best[0][-count:].mean())
+
+
+@dataclass(frozen=True, eq=False)
+class _Everywhere:
+    grid: WorkingGrid
+    rotations: Rotation
+    scores: NDArray[np.float32]
+    orientations: NDArray[np.int32]
+    gold: NDArray[np.bool_]
+
+    def poses(self, at: NDArray[np.float64], control: NDArray[np.bool_]) -> _Posed:
+        """The poses that were best at some of the places."""
+        voxel = np.rint(self.grid.to_grid(at)).astype(np.int64).reshape(-1, 3)
+        index = tuple(np.clip(voxel[:, ::-1], 0, np.array(self.scores.shape) - 1).T)
+        turns = self.rotations.as_quat().reshape(-1, 4)[self.orientations[index]]
+        return _Posed(at, turns, self.scores[index].astype(np.float64), control)
+
+
+class _Work:
+    """One run: what its parts share."""
+
+    def __init__(
+        self, ground: Ground, template: Template, imaging: Imaging, threads: int, report: Report | None
+    ) -> None:
+        self.ground, self.template, self.imaging = ground, template, imaging
+        self._threads = threads
+        self._report = report
+        self._across = template.diameter_angstrom / ground.voxel_size_angstrom
+
+    def tell(self, share: float, text: str) -> None:
+        if self._report is not None:
+            self._report(share, text)
+
+    def _factor(self, across: float) -> float:
+        return max(1.0, self._across / across)
+
+    def everywhere(self, step: float) -> _Everywhere:
+        """Score every voxel of the search grid."""
+        self.tell(0.0, "reading")
+        grid, volume, gold = self.ground.whitened(
+            self._factor(_SEARCH_ACROSS),
+            self.imaging,
+            lambda done, total: self.tell(0.05 * done / total, "reading"),
+        )
+        self.tell(0.05, "searching")
+        turned = TurnedTemplate(self.template, self.imaging, self.ground.spacing(grid))
+        rotations = rotations_by_step(step, self.template.symmetry)
+        bank = bank_of(turned, rotations, _RESIDUAL, _COMPONENTS)
+        found = search(
+            volume,
+            turned,
+            bank,
+            threads=self._threads,
+            report=lambda done, total: self.tell(0.1 + 0.3 * done / total, "searching"),
+        )
+        return _Everywhere(grid, rotations, found.scores, found.orientations, gold)
+
+    def everywhere_exactly(self, step: float) -> _Everywhere:
+        """Score every voxel of the tomogram's own grid in every orientation."""
+        from napari_tomopick.picking.exhaustive import exhaustive_search
+
+        self.tell(0.0, "reading")
+        grid, volume, gold = self.ground.whitened(1.0, self.imaging)
+        turned = TurnedTemplate(self.template, self.imaging, self.ground.spacing(grid))
+        rotations = rotations_by_step(step, self.template.symmetry)
+        density = turned.boxes(Rotation.identity(1))[0]
+        mask = turned.mask
+        if not self.template.spherical:
+            mask = np.zeros_like(mask)
+            mask.reshape(-1)[turned.inside] = turned.masks(Rotation.identity(1))[0]
+        found = exhaustive_search(
+            volume,
+            density,
+            mask,
+            rotations,
+            weight=self.imaging.wedge(turned.box_size),
+            spherical=self.template.spherical,
+            threads=self._threads,
+            report=lambda done, total, _: self.tell(
+                0.6 * done / total, f"comparing {len(rotations)} orientations"
+            ),
+        )
+        return _Everywhere(grid, rotations, found.scores, found.orientations.astype(np.int32), gold)
+
+    def less(self, background: Template, poses: _Posed, grid: WorkingGrid, step: float) -> _Posed:
+        """Take away what another template scores at the same places, less what is usual of it."""
+        other = _Work(self.ground, background, self.imaging, self._threads, None)
+        theirs = other.final(other.closer(poses.at, poses.control, grid, step), (0, 1), "", 3).scores
+        return replace(poses, scores=poses.scores - (theirs - float(np.median(theirs))))
+
+    def peaks(
+        self, found: _Everywhere, minimum_distance: float, at_most: int, allowed: Allowed | None, seed: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Places to look at closely, and which of them are controls.
+
+        Three times as many as stand out, so that those in the second half hardly do: controls are from there.
+        """
+        scores = found.scores
+        top = (scores == ndimage.maximum_filter(scores, size=3, mode="nearest")) & ~found.gold
+        index = np.argwhere(top)
+        values = scores[tuple(index.T)]
+        places = found.grid.to_tomogram(index[:, ::-1])
+        if allowed is not None and len(places):
+            kept = allowed(places)
+            places, values = places[kept], values[kept]
+        if not len(places):
+            return np.empty((0, 3)), np.empty(0, bool)
+        middle, deviation = spread(values)
+        standing_out = int((values > middle + _STANDS_OUT * deviation).sum())
+        order = np.lexsort((*places.T, -values))
+        wanted = int(np.clip(3 * standing_out, _ENOUGH, at_most))
+        places = places[order][apart(places[order], 0.6 * minimum_distance, wanted)]
+        control = np.zeros(len(places), bool)
+        lower = np.arange(len(places) // 2, len(places))
+        control[np.random.default_rng(seed).permutation(lower)[:_CONTROLS]] = True
+        return places, control
+
+    def closer(
+        self, places: NDArray[np.float64], control: NDArray[np.bool_], search_grid: WorkingGrid, step: float
+    ) -> _Posed:
+        """Compare places with the template in every orientation."""
+        text = "looking closer"
+        self.tell(0.4, text)
+        grid, volume, _ = self.ground.whitened(self._factor(_CLOSER_ACROSS), self.imaging)
+        turned = TurnedTemplate(self.template, self.imaging, self.ground.spacing(grid))
+        rotations = rotations_by_step(step, self.template.symmetry)
+        bank = bank_of(turned, rotations, _CLOSER_RESIDUAL, _CLOSER_COMPONENTS)
+        matched = MatchedVolume(volume, turned)
+        within = _WITHIN * float((search_grid.factors / grid.factors).mean())
+        at, turns, scores = [np.empty((0, 3))], [np.empty((0, 4))], [np.empty(0)]
+        for first in range(0, len(places), _SLAB):
+            self.tell(0.47 + 0.13 * first / len(places), text)
+            some = look_closer(
+                matched, bank, rotations, grid.to_grid(places[first : first + _SLAB]), within, 1
+            )
+            at.append(np.concatenate([p.at for p in some]))
+            turns.append(np.concatenate([p.rotations.as_quat() for p in some]))
+            scores.append(np.concatenate([p.scores for p in some]))
+        found = grid.to_tomogram(np.concatenate(at))
+        return _Posed(found, np.concatenate(turns), np.concatenate(scores), control)
+
+    def _close(self) -> tuple[LocalBoxes, TurnedTemplate]:
+        coarsest = self.template.voxel_size_angstrom / self.ground.voxel_size_angstrom
+        boxes = LocalBoxes(self.ground, self.imaging, max(self._factor(_FINAL_ACROSS), coarsest))
+        return boxes, TurnedTemplate(self.template, self.imaging, boxes.spacing_angstrom)
+
+    def final(self, poses: _Posed, shares: tuple[float, float], text: str, iterations: int) -> _Posed:
+        """Climb to the best pose near each, at full sampling."""
+        boxes, turned = self._close()
+        start = boxes.grid.to_grid(poses.at).reshape(-1, 3)
+        at, turns, scores = start.copy(), poses.turns.copy(), np.zeros(len(start))
+
+        def climb(row: int) -> None:
+            at[row], rotation, scores[row] = refined(
+                boxes, turned, start[row], Rotation.from_quat(poses.turns[row]), iterations
+            )
+            turns[row] = rotation.as_quat()
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            for first in range(0, len(start), _SLAB):
+                done = first / len(start)
+                self.tell(shares[0] + (shares[1] - shares[0]) * done, text)
+                list(pool.map(climb, range(first, min(first + _SLAB, len(start)))))
+        return _Posed(boxes.grid.to_tomogram(at), turns, scores, poses.control)
+
+    def transfer(self, poses: _Posed) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """What became of each frequency of the template at the best of its poses; None where they are few.
+
+        In each shell the product of tomogram and template over the power of the template: the factor that
+        takes one to the other with the least square error.
+        """
+        places, turns = poses.at, poses.turns
+        best = np.flatnonzero(~poses.control)[:_TEACHERS]
+        if len(best) < _FEWEST_TEACHERS:
+            return None
+        boxes, turned = self._close()
+        n = turned.box_size
+        shell = np.rint(radial_frequencies((n,) * 3, 1.0) * n).astype(np.int64).ravel()
+        both, own = np.zeros(n // 2 + 1), np.zeros(n // 2 + 1)
+        weights = turned.mask.reshape(-1)[turned.inside]
+        for row in best:
+            at = boxes.grid.to_grid(places[row])
+            voxel = np.rint(at).astype(np.int64)
+            data = under_mask(boxes.box(voxel, n), turned) * weights
+            template = turned.rows(Rotation.from_quat(turns[row : row + 1]), (at - voxel)[None])[0]
+            spectra = []
+            for values in (data, template):
+                box = np.zeros(n**3, np.float32)
+                box[turned.inside] = values
+                spectra.append(fft.rfftn(box.reshape(n, n, n)).ravel())
+            both += np.bincount(shell, (spectra[0] * spectra[1].conj()).real)[: n // 2 + 1]
+            own += np.bincount(shell, np.abs(spectra[1]) ** 2)[: n // 2 + 1]
+        factor = both / np.maximum(own, 1e-12 * own.max())
+        # the mean of the box was taken away
+        factor[0] = factor[1]
+        if not factor.max() > 0:
+            return None
+        known = self.imaging.transfer(np.arange(n // 2 + 1) / n / boxes.spacing_angstrom)
+        factor = factor / factor.max() * known
+        return np.arange(n // 2 + 1) / n / boxes.spacing_angstrom, factor
+
+
+def _interpolated(
+    frequency: NDArray[np.float64], values: NDArray[np.float64]
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    return lambda at: np.asarray(np.interp(at, frequency, values))
