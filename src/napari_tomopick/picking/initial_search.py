@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from napari_tomopick.geometry.rotation_sampling import rotations_by_step
+from napari_tomopick.geometry.rotation_sampling import rotations_about, rotations_by_step
 from napari_tomopick.geometry.symmetry import point_group
 from napari_tomopick.picking.aligning import AlignedBoxes
 from napari_tomopick.picking.aligning_poses import Directions, Poses, best_of
@@ -29,6 +29,9 @@ _FINER = 0.75  # of the angular step, in the rounds over all boxes
 _KEPT = 0.85  # of the boxes: those that agree best make the model in a round
 _COARSER = 1.5  # times the angular step, at most, while less detail is looked at
 _SHIFT_STEP = 0.4  # of the finest wavelength looked at
+_COARSE_LIMIT, _COARSE_PART = 6.0, 0.6
+"""Detail by which all orientations are told apart: cycles per box at least, and part of the limit."""
+_WORTH_REFINING = 1.1  # times that, from where on the orientations found are refined by finer detail
 _MOST = 400  # boxes in a round
 _LEAST_WEIGHT = 0.2  # of the boxes of a batch: frequencies measured by fewer change less
 _DENSE = 1.0  # standard deviations above the mean: what counts in centring
@@ -251,23 +254,40 @@ class Search:
         """Poses of boxes with each of the models."""
         d = self.descent
         step_degrees *= min(_COARSER, d.limit / limit)
-        shifts = self._shifts(limit)
         references = [self.reference(number) for number in range(len(self.models))]
         if d.directions is None:
             # turned anew each time, so that no orientation is always far from those tried
             symmetry = d.symmetry if d.apply_symmetry and self._rounds else "C1"
             turns = Rotation.random(rng=self._rng) * rotations_by_step(step_degrees, symmetry)
-            return [
-                self.boxes.align(rows, self.boxes.bank(reference, turns, limit), shifts)
-                for reference in references
-            ]
+            return [self._aligned_anyhow(rows, each, limit, turns, step_degrees) for each in references]
         twist = Rotation.from_rotvec([0, 0, self._rng.uniform(-np.pi, np.pi)])
         turns = d.directions.around(step_degrees) * twist
+        shifts = self._shifts(limit)
         given = Poses.unknown(len(self.boxes))._replace(turns=d.directions.turns)
         return [
             self.boxes.align_near(rows, reference, limit, given, turns, shifts, d.reach, d.directions)
             for reference in references
         ]
+
+    def _aligned_anyhow(
+        self,
+        rows: NDArray[np.int64],
+        reference: NDArray[np.float32],
+        limit: float,
+        turns: Rotation,
+        step_degrees: float,
+    ) -> Poses:
+        """Poses among all orientations: first by coarse detail, then near what that found by all of it."""
+        coarse = min(limit, max(_COARSE_LIMIT, _COARSE_PART * limit))
+        found = self.boxes.align(rows, self.boxes.bank(reference, turns, coarse), self._shifts(coarse))
+        if limit < _WORTH_REFINING * coarse:
+            return found
+        poses = Poses.unknown(len(self.boxes))
+        poses.put(rows, found)
+        around = rotations_about(step_degrees / 2, step_degrees / 4)
+        apart = _SHIFT_STEP * self.boxes.box_size / limit
+        near = shifts_within(1.5).astype(np.float64) * apart
+        return self.boxes.align_near(rows, reference, limit, poses, around, near, self.descent.reach)
 
     def _descend(self, rows: NDArray[np.int64]) -> None:
         for number, model in enumerate(self.models):
