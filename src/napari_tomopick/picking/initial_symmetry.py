@@ -20,6 +20,8 @@ from napari_tomopick.picking.aligning_spectra import (
 
 _CANDIDATES = 2000
 _REFINED = 3
+_EVALUATIONS = 200
+_REACH = 1 / 8  # of the box: how far the symmetry centre may lie from its centre
 _SAMPLES = 2**24  # spectrum values in memory at a time
 
 
@@ -75,8 +77,6 @@ class SymmetrySearch:
         near : bool
             The model nearly has its setting: only refine it.
         """
-        from scipy.optimize import minimize
-
         if near:
             candidates = Rotation.identity(1)
         elif along_z:
@@ -90,23 +90,36 @@ class SymmetrySearch:
         )
         best = Setting(Rotation.identity(), np.zeros(3), -1.0)
         for number in np.argsort(-agreements, kind="stable")[:_REFINED]:
-            rotation = candidates[int(number)]
+            found = self._refined(values, Setting(candidates[int(number)], np.zeros(3), -1.0), 1.0)
+            best = max(best, found, key=lambda setting: setting.agreement)
+        return self._refined(values, best, 0.3)
 
-            def lost(x: NDArray[np.float64], rotation: Rotation = rotation) -> float:
-                turn = (Rotation.from_rotvec(x[:3] / 10) * rotation).as_matrix()[None]
-                return -float(self._agreement(self._spectrum(values, x[3:]), turn)[0])
+    def _refined(self, values: NDArray[np.complex64], start: Setting, step: float) -> Setting:
+        """The best setting near one, by a simplex so many voxels, and six times as many degrees, wide."""
+        from scipy.optimize import minimize
 
-            simplex = np.vstack([np.zeros(6), np.eye(6)])
-            found = minimize(
-                lost,
-                np.zeros(6),
-                method="Nelder-Mead",
-                options={"initial_simplex": simplex, "xatol": 0.01, "fatol": 1e-5, "maxfev": 200},
-            )
-            if -found.fun > best.agreement:
-                turn = Rotation.from_rotvec(found.x[:3] / 10) * rotation
-                best = Setting(turn, found.x[3:].copy(), float(-found.fun))
-        return best
+        def setting(x: NDArray[np.float64]) -> tuple[Rotation, NDArray[np.float64]]:
+            return Rotation.from_rotvec(x[:3] / 10) * start.rotation, start.centre + x[3:]
+
+        def lost(x: NDArray[np.float64]) -> float:
+            rotation, centre = setting(x)
+            if np.linalg.norm(centre) > _REACH * self._frequencies.box_size:
+                return 1.0  # a model that has left its box agrees with anything
+            spectrum = self._spectrum(values, centre)
+            return -float(self._agreement(spectrum, rotation.as_matrix()[None])[0])
+
+        found = minimize(
+            lost,
+            np.zeros(6),
+            method="Nelder-Mead",
+            options={
+                "initial_simplex": step * np.vstack([np.zeros(6), np.eye(6)]),
+                "xatol": 0.01,
+                "fatol": 1e-5,
+                "maxfev": _EVALUATIONS,
+            },
+        )
+        return Setting(*setting(found.x), -float(found.fun))
 
     def applied(
         self, values: NDArray[np.complex64], setting: Setting, *, average: bool
