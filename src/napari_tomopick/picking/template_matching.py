@@ -45,10 +45,10 @@ _RESIDUAL, _COMPONENTS = 0.2, 120
 _CLOSER_RESIDUAL, _CLOSER_COMPONENTS = 0.15, 300
 _WITHIN = 1.4  # voxels of the search grid that a peak may lie off the centre
 _ENOUGH = 200  # places looked at closely however few particles there seem to be
-_CONTROLS = 64
+_CONTROLS = 48
 _STANDS_OUT = 3.0  # robust standard deviations above what is usual
 _MIGHT = 2.0
-_TEACHERS = 40
+_PUPILS, _TEACHERS = 80, 30
 _FEWEST_TEACHERS = 8
 _SLAB = 24  # places between two reports
 _GLANCE = 80  # side in voxels of the part that contrast is told from
@@ -170,26 +170,30 @@ def find(
     report : callable, optional
     """
     work = _Work(ground, template, imaging, threads, report)
-    if exact:
-        everywhere = work.everywhere_exactly(angle_step_degrees)
-    else:
-        everywhere = work.everywhere(max(angle_step_degrees, _SEARCH_STEP))
-    at, control = work.peaks(everywhere, minimum_distance, 2 * number + _ENOUGH, allowed, seed)
-    poses = (
-        everywhere.poses(at, control)
-        if exact
-        else work.closer(at, control, everywhere.grid, angle_step_degrees)
-    )
-    poses = poses.best_first(0.6 * minimum_distance).standing_out(_MIGHT)
-    poses = work.final(poses, (0.6, 0.8), "refining", 3).best_first(minimum_distance)
+    step = max(angle_step_degrees, _SEARCH_STEP)
     transfer_known = False
+    everywhere: _Everywhere | None = None
     if measure_transfer:
-        measured = work.transfer(poses)
+        everywhere = work.everywhere(step, (0.0, 0.25))
+        at, _ = work.peaks(everywhere, minimum_distance, _PUPILS, allowed, seed)
+        pupils = everywhere.poses(at, np.zeros(len(at), bool))
+        pupils = work.final(pupils, (0.25, 0.35), "measuring the contrast transfer", 3)
+        measured = work.transfer(pupils.best_first(minimum_distance))
         if measured is not None:
             work.imaging = replace(imaging, transfer=_interpolated(*measured))
             transfer_known = True
-            poses = work.final(poses.standing_out(_MIGHT), (0.8, 1.0), "refining with what was measured", 4)
-            poses = poses.best_first(minimum_distance)
+            everywhere = None
+    if exact:
+        everywhere = work.everywhere_exactly(angle_step_degrees)
+    elif everywhere is None:
+        everywhere = work.everywhere(step, (0.35, 0.6))
+    at, control = work.peaks(everywhere, minimum_distance, 2 * number + _ENOUGH, allowed, seed)
+    if exact:
+        poses = everywhere.poses(at, control)
+    else:
+        poses = work.closer(at, control, everywhere.grid, angle_step_degrees)
+    poses = poses.best_first(0.6 * minimum_distance).standing_out(_MIGHT)
+    poses = work.final(poses, (0.75, 1.0), "refining", 5).best_first(minimum_distance)
     if background is not None:
         poses = work.less(background, poses, everywhere.grid, angle_step_degrees).best_first(minimum_distance)
     controls = poses.scores[poses.control]
@@ -267,15 +271,16 @@ class _Work:
     def _factor(self, across: float) -> float:
         return max(1.0, self._across / across)
 
-    def everywhere(self, step: float) -> _Everywhere:
+    def everywhere(self, step: float, shares: tuple[float, float]) -> _Everywhere:
         """Score every voxel of the search grid."""
-        self.tell(0.0, "reading")
+        low, high = shares
+        self.tell(low, "reading")
         grid, volume, gold = self.ground.whitened(
             self._factor(_SEARCH_ACROSS),
             self.imaging,
-            lambda done, total: self.tell(0.05 * done / total, "reading"),
+            lambda done, total: self.tell(low + 0.2 * (high - low) * done / total, "reading"),
         )
-        self.tell(0.05, "searching")
+        self.tell(low + 0.2 * (high - low), "searching")
         turned = TurnedTemplate(self.template, self.imaging, self.ground.spacing(grid))
         rotations = rotations_by_step(step, self.template.symmetry)
         bank = bank_of(turned, rotations, _RESIDUAL, _COMPONENTS)
@@ -284,7 +289,9 @@ class _Work:
             turned,
             bank,
             threads=self._threads,
-            report=lambda done, total: self.tell(0.1 + 0.3 * done / total, "searching"),
+            report=lambda done, total: self.tell(
+                low + (high - low) * (0.3 + 0.7 * done / total), "searching"
+            ),
         )
         return _Everywhere(grid, rotations, found.scores, found.orientations, gold)
 
@@ -353,7 +360,7 @@ class _Work:
     ) -> _Posed:
         """Compare places with the template in every orientation."""
         text = "looking closer"
-        self.tell(0.4, text)
+        self.tell(0.6, text)
         grid, volume, _ = self.ground.whitened(self._factor(_CLOSER_ACROSS), self.imaging)
         turned = TurnedTemplate(self.template, self.imaging, self.ground.spacing(grid))
         rotations = rotations_by_step(step, self.template.symmetry)
@@ -362,7 +369,7 @@ class _Work:
         within = _WITHIN * float((search_grid.factors / grid.factors).mean())
         at, turns, scores = [np.empty((0, 3))], [np.empty((0, 4))], [np.empty(0)]
         for first in range(0, len(places), _SLAB):
-            self.tell(0.47 + 0.13 * first / len(places), text)
+            self.tell(0.65 + 0.1 * first / len(places), text)
             some = look_closer(
                 matched, bank, rotations, grid.to_grid(places[first : first + _SLAB]), within, 1
             )
@@ -399,13 +406,17 @@ class _Work:
     def transfer(self, poses: _Posed) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """What became of each frequency of the template at the best of its poses; None where they are few.
 
+        Those whose scores stand out among all, best first.
+
         In each shell the product of tomogram and template over the power of the template: the factor that
         takes one to the other with the least square error.
         """
         places, turns = poses.at, poses.turns
-        best = np.flatnonzero(~poses.control)[:_TEACHERS]
-        if len(best) < _FEWEST_TEACHERS:
+        if len(places) < _FEWEST_TEACHERS:
             return None
+        middle, deviation = spread(poses.scores)
+        standing_out = int((poses.scores > middle + _MIGHT * deviation).sum())
+        best = range(int(np.clip(standing_out, _FEWEST_TEACHERS, _TEACHERS)))
         boxes, turned = self._close()
         n = turned.box_size
         shell = np.rint(radial_frequencies((n,) * 3, 1.0) * n).astype(np.int64).ravel()

@@ -155,7 +155,9 @@ def refined(
 
     The score is the product of two vectors of norm 1, one of which, the template's, depends on the pose. With
     its derivatives J, and noise apart, the curvature of the score is ``-score J^T J``: a Gauss-Newton step
-    takes no data but the slope. Steps that do not raise the score are not taken.
+    takes no data but the slope. The slope is that of the whole template, as the data have nothing where
+    nothing was measured; the score, without which no step is taken that does not raise it, is that of the
+    template as it is seen.
 
     Parameters
     ----------
@@ -179,17 +181,15 @@ def refined(
     data = under_mask(boxes.box(voxel, turned.box_size), turned)
     best: tuple[NDArray[np.float64], Rotation, float] | None = None
     shrink, step = 1.0, np.zeros(6)
-    for _ in range(iterations + 1):
+    for turn in range(iterations + 1):
+        last = turn == iterations
         new_at = at + shrink * step[3:]
         new_rotation = Rotation.from_rotvec(shrink * step[:3]) * rotation
         nearest = np.rint(new_at).astype(np.int64)
         if (nearest != voxel).any():
             voxel = nearest
             data = under_mask(boxes.box(voxel, turned.box_size), turned)
-        rows = turned.rows(
-            Rotation.from_rotvec(_CHANGES[:, :3]) * new_rotation, new_at - voxel + _CHANGES[:, 3:]
-        )
-        score = float(rows[0] @ data)
+        score = float(turned.rows(Rotation.concatenate([new_rotation]), (new_at - voxel)[None])[0] @ data)
         if best is not None and score <= best[2]:
             shrink *= 0.4
             if shrink < 0.1:
@@ -197,6 +197,9 @@ def refined(
             continue
         at, rotation, shrink = new_at, new_rotation, 1.0
         best = at, rotation, score
+        if last:
+            break
+        rows = turned.whole(Rotation.from_rotvec(_CHANGES[:, :3]) * rotation, at - voxel + _CHANGES[:, 3:])
         slopes = (rows[1:] - rows[0]) / _BY[:, None]
         unit = slopes * to_unit
         curvature = (unit @ unit.T).astype(np.float64)

@@ -122,6 +122,11 @@ class TurnedTemplate:
         spectra = fft.rfftn(boxes, axes=(1, 2, 3)) * self._wedge
         return np.asarray(fft.irfftn(spectra, boxes.shape[1:], axes=(1, 2, 3)), np.float32)
 
+    def whole(self, rotations: Rotation, shifts: ArrayLike | None = None) -> NDArray[np.float32]:
+        """As `rows`, of the template with nothing missing."""
+        boxes = self.boxes(rotations, shifts).reshape(len(rotations), -1)
+        return _normalised(boxes[:, self.inside], self.masks(rotations, shifts))
+
     def rows(self, rotations: Rotation, shifts: ArrayLike | None = None) -> NDArray[np.float32]:
         """What the tomogram is multiplied with within the mask, in these orientations: ``(k, voxels)``.
 
