@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
+from scipy.spatial.transform import Rotation
 
+from napari_tomopick.geometry.contrast_transfer import contrast_transfer
 from napari_tomopick.io.volumes import open_volume
 from napari_tomopick.samples import complexes
-from napari_tomopick.geometry.contrast_transfer import contrast_transfer
 
 Array = NDArray[np.float64]
 
@@ -62,7 +63,12 @@ class Scene:
     things : mapping of str to array
         Places on whatever else one can click: membranes, gold.
     density : array
-        True map of the target (dense is positive), origin at voxel ``N // 2``.
+        True map of the target (dense is positive).
+    rotations : Rotation
+        Of the targets: frame of the map to frame of the tomogram.
+    origin : float
+        Where the targets' positions lie in the map, from its voxel ``N // 2``, along each axis: -0.5 where
+        they are those of the middle of an even box.
     transfer : callable, optional
         Contrast transfer at a frequency in cycles per voxel.
     """
@@ -76,6 +82,8 @@ class Scene:
     others: dict[str, Array]
     things: dict[str, Array]
     density: NDArray[np.float32]
+    rotations: Rotation
+    origin: float = 0.0
     transfer: Callable[[Array], Array] | None = None
 
     def clicks(self, n: int, seed: int) -> Clicks:
@@ -141,7 +149,8 @@ def crowded(seed: int) -> Scene:
         others,
         {"gold": sample.gold, "membrane": np.concatenate([sheet[inside], around])},
         sample.maps[complexes.TARGET],
-        transfer,
+        sample.particles[complexes.TARGET].rotations,
+        transfer=transfer,
     )
 
 
@@ -156,6 +165,7 @@ def simulated(data: Path, folder: str, target: str, template: str, diameter: flo
         apart = cdist(points, np.concatenate(list(positions.values()))).min(axis=1)
         things["membrane"] = points[apart > 0.7 * diameter]
     volume = np.asarray(open_volume(data / folder / f"{folder}.mrc").data, np.float32)
+    matrices = table.loc[table.cls == target, [f"r{i}{j}" for i in "123" for j in "123"]].to_numpy(float)
     return Scene(
         f"{folder}, {target}",
         volume,
@@ -166,6 +176,8 @@ def simulated(data: Path, folder: str, target: str, template: str, diameter: flo
         positions,
         things,
         np.asarray(open_volume(data / "templates" / f"{template}.mrc").data, np.float32),
+        Rotation.from_matrix(matrices.reshape(-1, 3, 3)),
+        origin=-0.5,
     )
 
 
