@@ -20,7 +20,6 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
-from threadpoolctl import threadpool_limits
 
 from napari_tomopick.picking.aligning_kernels import best_products, turned_spectrum
 from napari_tomopick.picking.aligning_poses import Directions, Poses, Wedge
@@ -130,7 +129,7 @@ class AlignedBoxes:
         parts = [rows[first : first + _PART] for first in range(0, len(rows), _PART)]
         if threads == 1 or len(parts) == 1:
             return [(part, function(part)) for part in parts]
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             return list(zip(parts, pool.map(function, parts), strict=True))
 
     def whitened(self, volume: NDArray[np.float32]) -> NDArray[np.complex64]:

@@ -205,9 +205,11 @@ class _Work:
     def refine(self) -> None:
         """Both halves."""
         assert self._refinement is not None
-        for _ in LEVELS:
-            self._refinement.step()
-            self._tell_of_refinement()
+        # many small products, which threads of their own only slow down
+        with threadpool_limits(1, user_api="blas"):
+            for _ in LEVELS:
+                self._refinement.step()
+                self._tell_of_refinement()
 
     def found(self, *, cancelled: bool = False) -> FoundModel:
         """What the refinement has found."""
