@@ -22,6 +22,7 @@ from napari_tomopick.layers.boxing_learning import Learning
 from napari_tomopick.layers.boxing_network import Network
 from napari_tomopick.layers.boxing_picks import Picks
 from napari_tomopick.layers.picking import NO_SLICE, OUTSIDE
+from napari_tomopick.layers.review import PREVIEW
 from napari_tomopick.models import references as roles
 from napari_tomopick.models.references import ROLES, Role, Sizes
 from napari_tomopick.models.user_points import Model
@@ -113,7 +114,7 @@ class Boxing:
         ):
             signal.connect(slot)
             self._links.append((signal, slot))
-        work.review.preview_deleted = self.picks.delete
+        work.review.preview_deleted[PREVIEW] = self.picks.delete
         self._take_label()
         work.picking.set_mode("box")
         self._on_tomogram()
@@ -126,7 +127,7 @@ class Boxing:
         self.stop()
         self.learning.forget()
         self.picks.close()
-        self.workspace.review.preview_deleted = lambda ids: None
+        self.workspace.review.preview_deleted.pop(PREVIEW, None)
         if self.workspace.picking.mode == "box":
             self.workspace.picking.set_mode("pan_zoom")
 

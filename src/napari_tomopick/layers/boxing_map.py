@@ -23,6 +23,8 @@ class ScoreLayer:
     workspace : Workspace
     """
 
+    name = NAME
+
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self.wanted = False
@@ -47,18 +49,19 @@ class ScoreLayer:
             self.layer = None
         if scored is None or not self.wanted or self._workspace.image.layer is None:
             return
+        values, grid, limits, first_section = self._map_of(scored)
         # a voxel of the scores is as large as so many of the tomogram, and covers them
-        scale = scored.scores.grid.factors[::-1]
+        scale = grid.factors[::-1]
         active = viewer.layers.selection.active
         self.layer = Image(
-            scored.scores.values,
-            name=NAME,
+            values,
+            name=self.name,
             scale=scale,
-            translate=0.5 * scale - 0.5,
+            translate=0.5 * scale - 0.5 + (first_section, 0, 0),
             colormap="inferno",
             blending="additive",
             opacity=OPACITY,
-            contrast_limits=(0.0, 1.0),
+            contrast_limits=limits,
             projection_mode="none",
             interpolation2d="linear",
             axis_labels=("z", "y", "x"),
@@ -67,3 +70,7 @@ class ScoreLayer:
         viewer.layers.insert(viewer.layers.index(self._workspace.image.layer) + 1, self.layer)
         # what was active goes on being so: keys and clicks are meant for it
         viewer.layers.selection.active = active
+
+    def _map_of(self, scored: Any) -> tuple[Any, Any, tuple[float, float], int]:
+        """The scores, their grid, those that are drawn darkest and brightest, and where the grid begins."""
+        return scored.scores.values, scored.scores.grid, (0.0, 1.0), 0

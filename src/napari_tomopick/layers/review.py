@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from psygnal import Signal
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 PREVIEW = "preview"
 """In place of the uid of a set: particles that are drawn, but not in the project."""
+
+
+class Preview(NamedTuple):
+    """Particles that are drawn without being in the project; ``instead_of`` is the uid of a set, or ""."""
+
+    particles: Particles
+    colour: str
+    instead_of: str
 
 
 class Review:
@@ -40,10 +48,9 @@ class Review:
         self._workspace = workspace
         self._hidden: set[str] = set()
         self._particles: dict[str, Particles] = {}
-        self._preview: tuple[Particles, str] | None = None
-        self._stood_for = ""
-        # what is done where a user deletes particles of the preview, given by their ids
-        self.preview_deleted: Callable[[list[int]], None] = lambda ids: None
+        self._previews: dict[str, Preview] = {}
+        # what is done where a user deletes particles of a preview, given by their ids
+        self.preview_deleted: dict[str, Callable[[list[int]], None]] = {}
         self.sets: tuple[ParticleSet, ...] = ()
         self.look = Look()
         self.view = ParticleView(self.delete_particles, self.redraw)
@@ -89,10 +96,10 @@ class Review:
     def reload(self) -> None:
         """Ask the session for the particles of the shown tomogram, and draw them."""
         session, tomogram = self._workspace.session, self._workspace.tomogram
-        if self._preview is not None:
-            name = "" if tomogram is None else tomogram.name
-            if (self._preview[0].tomograms != name).any():
-                self._preview = None
+        name = "" if tomogram is None else tomogram.name
+        for uid, shown in list(self._previews.items()):
+            if (shown.particles.tomograms != name).any():
+                del self._previews[uid]
         if session is None or tomogram is None:
             self.sets, self._particles = (), {}
         else:
@@ -110,15 +117,18 @@ class Review:
 
     @property
     def drawn(self) -> dict[str, tuple[Particles, str]]:
-        """The particles that are drawn and their colour, by the uid of their set, or `PREVIEW`."""
+        """The particles that are drawn and their colour, by the uid of their set, or that of a preview."""
+        stood_for = {shown.instead_of for shown in self._previews.values()}
         found = {
             s.uid: (self._particles[s.uid], s.colour)
             for s in self.sets
-            if self.is_visible(s.uid) and not (self._preview is not None and s.uid == self._stood_for)
+            if self.is_visible(s.uid) and s.uid not in stood_for
         }
-        return found if self._preview is None else {**found, PREVIEW: self._preview}
+        return found | {uid: shown[:2] for uid, shown in self._previews.items()}
 
-    def preview(self, particles: Particles | None, colour: str = "", instead_of: str = "") -> None:
+    def preview(
+        self, particles: Particles | None, colour: str = "", instead_of: str = "", *, uid: str = PREVIEW
+    ) -> None:
         """Draw particles without an edit, or with None no more.
 
         Parameters
@@ -128,11 +138,15 @@ class Review:
             "#rrggbb".
         instead_of : str, optional
             Uid of a set that they stand for, and that is not drawn meanwhile.
+        uid : str
+            In place of the uid of a set: whose preview it is.
         """
-        if particles is None and self._preview is None:
+        if particles is None and uid not in self._previews:
             return
-        self._preview = None if particles is None else (particles, colour)
-        self._stood_for = instead_of
+        if particles is None:
+            del self._previews[uid]
+        else:
+            self._previews[uid] = Preview(particles, colour, instead_of)
         self.redraw()
         self.sets_changed.emit()
 
@@ -143,7 +157,7 @@ class Review:
 
     def select(self, uid: str, particle_id: int) -> None:
         """Select one particle and show it."""
-        particles = self.drawn[uid][0] if uid == PREVIEW else self._particles[uid]
+        particles = self._previews[uid].particles if uid in self._previews else self._particles[uid]
         position = particles.positions[particles.ids == particle_id][0]
         compat.go_to(self._workspace.viewer, xyz_to_zyx(position))
         self.view.select([(uid, particle_id)])
@@ -172,10 +186,12 @@ class Review:
 
     def delete_particles(self, rows: list[tuple[str, int]]) -> None:
         """Delete particles, given as (set uid, particle id), as one edit."""
-        previewed = [particle_id for uid, particle_id in rows if uid == PREVIEW]
-        if previewed:
-            self.preview_deleted(previewed)
-        rows = [row for row in rows if row[0] != PREVIEW]
+        previews = list(self._previews)
+        for preview in previews:
+            ids = [particle_id for uid, particle_id in rows if uid == preview]
+            if ids and preview in self.preview_deleted:
+                self.preview_deleted[preview](ids)
+        rows = [row for row in rows if row[0] not in previews]
         if not rows:
             return
         session = self._workspace.open_session

@@ -19,6 +19,7 @@ from napari_tomopick.layers.controls import Controls
 from napari_tomopick.layers.display import Display
 from napari_tomopick.layers.hand import NO_BOXING, Hand
 from napari_tomopick.layers.main_pane import MainPane, NapariKeys, NapariMouse
+from napari_tomopick.layers.matching import Matching
 from napari_tomopick.layers.picking import Picking
 from napari_tomopick.layers.pointing import Pointing
 from napari_tomopick.layers.review import Review
@@ -123,6 +124,7 @@ class Workspace:
         self.hand = Hand(self.picking, self.controls, self.pointing, self.reporting)
         self.boxing = Boxing(self)
         self.hand.boxing = self.boxing
+        self.matching = Matching(self)
         self._mouse = NapariMouse(self, self.main_pane)
         self._keys = NapariKeys(self.controls, self.hand, viewer)
         for layer in self._own_layers():

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.io.volumes import write_mrc
@@ -18,6 +20,7 @@ from napari_tomopick.project.records import ParticleSet
 from napari_tomopick.protocols.describe import Progress
 from napari_tomopick.protocols.jobs import Job, made_by
 from napari_tomopick.protocols.match import Matched, match
+from napari_tomopick.protocols.match import _part as searched_part
 
 STEP = "match"
 MATCHES_COLOUR = "#4cc9f0"
@@ -66,6 +69,13 @@ def matching_step(
     return Step(
         step.name, {**step.parameters, "symmetry": symmetry, "threshold": threshold}, step.inputs, step.seed
     )
+
+
+def first_section(result: Matched, sections: tuple[int, int] | None) -> int:
+    """The section of the tomogram at which the maps of a search of some sections begin."""
+    tomogram = result.tomogram
+    around = result.template.diameter_angstrom / tomogram.voxel_size_angstrom
+    return searched_part(np.broadcast_to(np.int8(0), tomogram.shape), sections, around)[1]
 
 
 def match_job(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 
 from napari_tomopick.widgets.boxing_galleries import BoxingGalleries
 from napari_tomopick.widgets.boxing_network import NetworkControls
 from napari_tomopick.widgets.boxing_teaching import Teaching
-from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.dock import WIDTH, Dock
 from napari_tomopick.widgets.history import HistoryButtons
+from napari_tomopick.widgets.opening import opened_with
 from napari_tomopick.widgets.own_thread import run_in_own_thread
 
 if TYPE_CHECKING:
     import napari.viewer
-
-    from napari_tomopick.layers.boxing import Boxing
 
 
 class BoxingDock(Dock):
@@ -61,27 +56,9 @@ class BoxingDock(Dock):
             work.display.filtering_changed,
             work.display.grey_changed,
         )
-        self.boxing.open()
-        _keepers[self.boxing] = keeper = object()
-        when_deleted(self, _closing(weakref.ref(self.boxing), keeper))
+        opened_with(self, self.boxing)
 
     def showEvent(self, event: QShowEvent) -> None:
         """See Qt: what was hidden may have been closed by what it shows."""
         super().showEvent(event)
         self.boxing.open()
-
-
-# for which dock each is open: the last one made
-_keepers: weakref.WeakKeyDictionary[Boxing, object] = weakref.WeakKeyDictionary()
-
-
-def _closing(boxing: weakref.ref[Boxing], keeper: object) -> Callable[[], None]:
-    """What ends boxing when the dock is gone, unless there is another by then."""
-
-    def close() -> None:
-        left = boxing()
-        if left is not None and _keepers.get(left) is keeper:
-            left.close()
-
-    # only when the dock is wholly gone: what is closed tells everyone
-    return lambda: QTimer.singleShot(0, close)

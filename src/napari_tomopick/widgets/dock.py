@@ -192,10 +192,7 @@ class Dock(QWidget):
         found = self.window().findChild(kind)
         if found is None:
             _, found = self.workspace.viewer.window.add_plugin_dock_widget("napari-tomopick", name)  # type: ignore[attr-defined]
-        frame = _frame(found)
-        if frame is not None:
-            frame.show()
-            frame.raise_()
+        bring_to_front(found)
         return found
 
     def refresh_on(self, *signals: SignalInstance) -> None:
@@ -220,6 +217,14 @@ class Dock(QWidget):
         """Do something whose errors are to be shown to the user."""
         with self.workspace.reporting():
             action()
+
+
+def bring_to_front(dock: QWidget) -> None:
+    """Show a dock that may be closed, or behind another tab."""
+    frame = _frame(dock)
+    if frame is not None:
+        frame.show()
+        frame.raise_()
 
 
 def _frame(widget: QWidget) -> QDockWidget | None:

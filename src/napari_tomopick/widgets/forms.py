@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,29 +41,40 @@ class OptionForm(QWidget):
     leave_out : tuple of str
         Options that the caller sets by itself.
     parent : QWidget, optional
+    plain : tuple of str, optional
+        Those that are not folded away. Default: all that the protocol does not call advanced.
+    labels : mapping of str to str, optional
+        What options are called other than by their own names.
     """
 
     def __init__(
-        self, protocol: Callable[..., Any], leave_out: tuple[str, ...] = (), parent: QWidget | None = None
+        self,
+        protocol: Callable[..., Any],
+        leave_out: tuple[str, ...] = (),
+        parent: QWidget | None = None,
+        *,
+        plain: tuple[str, ...] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(parent)
         self._fields: dict[str, tuple[Option, QWidget]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        plain, advanced = form_layout(), form_layout()
-        self.forms = (plain, advanced)
+        unfolded, advanced = form_layout(), form_layout()
+        self.forms = (unfolded, advanced)
         for option in options(protocol):
             if option.name in leave_out:
                 continue
             field = _field(option)
             field.setObjectName(f"option-{option.name}")
             field.setToolTip(option.help)
-            label = QLabel(_label(option))
+            label = QLabel((labels or {}).get(option.name) or _label(option))
             label.setToolTip(option.help)
-            (advanced if option.bounds.advanced else plain).addRow(label, field)
+            folded = option.bounds.advanced if plain is None else option.name not in plain
+            (advanced if folded else unfolded).addRow(label, field)
             self._fields[option.name] = (option, field)
-        layout.addLayout(plain)
+        layout.addLayout(unfolded)
         self._folded = QWidget()
         self._folded.setLayout(advanced)
         self._folded.hide()

@@ -235,19 +235,24 @@ class PickingDock(Dock):
         column.addWidget(self.marker_row)
         column.addLayout(row(*self.modes.values()))
         column.addWidget(self.eraser)
-        column.addLayout(
-            row(
-                *(
-                    self.button(f"{name}…", f"open-{name.lower()}", lambda n=name: self._open(n), tip)
-                    for name, tip in (
-                        ("Montage", "Slices side by side, to trace a membrane in many of them"),
-                        ("Views", "The other two planes and an oblique one, linked with the slices"),
-                        ("Gallery", "The boxes about the points, to go to and to weed out"),
-                        ("Boxing", "Find particles with a network that is taught by a few clicks"),
-                    )
+        for others in (
+            (
+                ("Montage", "Slices side by side, to trace a membrane in many of them"),
+                ("Views", "The other two planes and an oblique one, linked with the slices"),
+                ("Gallery", "The boxes about the points, to go to and to weed out"),
+            ),
+            (
+                ("Boxing", "Find particles with a network that is taught by a few clicks"),
+                ("Template matching", "Find particles that look like a map, with their orientations"),
+            ),
+        ):
+            buttons = (
+                self.button(
+                    f"{name}…", f"open-{name.lower().replace(' ', '-')}", lambda n=name: self._open(n), tip
                 )
+                for name, tip in others
             )
-        )
+            column.addLayout(row(*buttons))
         self.points_fold = Fold("Points", "fold-points", self.points)
         column.addWidget(self.points_fold, 1)
         self.tracking_fold = Fold("Track the membrane", "fold-tracking", TrackingControls(self))

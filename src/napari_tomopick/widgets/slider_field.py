@@ -96,6 +96,15 @@ class SliderField(QWidget):
         for blocker in blockers:
             blocker.unblock()
 
+    def set_range(self, minimum: float, maximum: float) -> None:
+        """Let it go from another value to another, unless the user is just choosing one."""
+        if (minimum, maximum) == (self._minimum, self._maximum) or self.slider.isSliderDown():
+            return
+        self._minimum, self._maximum = minimum, maximum
+        blocker = QSignalBlocker(self.number)
+        self.number.setRange(minimum, maximum)
+        blocker.unblock()
+
     def align(self, label_width: int, number_width: int) -> None:
         """Give the text and the number these widths, so that several stand below each other."""
         self.label.setFixedWidth(label_width)

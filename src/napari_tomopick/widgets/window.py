@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDockWidget
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.boxing import BoxingDock
 from napari_tomopick.widgets.gallery import GalleryDock
+from napari_tomopick.widgets.matching import MatchingDock
 from napari_tomopick.widgets.montage import MontageDock
 from napari_tomopick.widgets.picking import PickingDock
 from napari_tomopick.widgets.review import ReviewDock
@@ -28,6 +29,7 @@ DOCKS = {
     "Tomograms": TomogramsDock,
     "Picking": PickingDock,
     "Boxing": BoxingDock,
+    "Template matching": MatchingDock,
     "Steps": StepsDock,
     "Review": ReviewDock,
     "Views": ViewsDock,
