@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import napari.layers
+import napari.utils
 import numpy as np
 import pandas as pd
 from app_model.types import KeyCode
@@ -34,6 +35,9 @@ CAMERA_ORIENTATION = ("towards", "up", "right")
 GRAB_PIXELS = 7.0
 
 CAPTION_GROUND = (0.0, 0.0, 0.0, 0.6)
+
+# of surfaces, from dark to bright
+SURFACE_COLOURS = ((0.05, 0.07, 0.12, 1.0), (0.33, 0.52, 0.80, 1.0), (0.80, 0.90, 1.0, 1.0))
 
 # for each plane, the axes shown as (sliced, vertical, horizontal)
 PLANE_ORDERS = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (2, 0, 1)}
@@ -215,6 +219,28 @@ def show_plane(viewer: ViewerModel, plane: str, position_zyx: NDArray[np.float64
     viewer.dims.order = order
     camera.zoom = zoom
     camera.center = (0.0, *(position_zyx[list(displayed(viewer))] - offset))
+
+
+def look_at(
+    viewer: ViewerModel, position_zyx: ArrayLike, direction_zyx: ArrayLike, up_zyx: ArrayLike, extent: float
+) -> None:
+    """Look at something in the 3D scene in a direction, so near that this length fills the canvas."""
+    camera = viewer.scene.camera
+    camera.center = tuple(np.asarray(position_zyx, float).tolist())
+    direction, up = (tuple(np.asarray(v, float).tolist()) for v in (direction_zyx, up_zyx))
+    camera.set_view_direction(direction, up)
+    camera.zoom = min(viewer.canvas.size) / extent
+
+
+def surface(corners_zyx: ArrayLike, faces: ArrayLike, light: ArrayLike, name: str) -> Layer:
+    """A surface, each corner as bright as is said, from 0 to 1."""
+    return napari.layers.Surface(
+        (np.asarray(corners_zyx), np.asarray(faces), np.asarray(light)),
+        name=name,
+        shading="none",
+        colormap=napari.utils.Colormap(SURFACE_COLOURS, name="model"),
+        contrast_limits=(0.0, 1.0),
+    )
 
 
 def set_slab(viewer: ViewerModel, radius: float) -> None:

@@ -18,6 +18,7 @@ from napari_tomopick.layers.boxing import Boxing
 from napari_tomopick.layers.controls import Controls
 from napari_tomopick.layers.display import Display
 from napari_tomopick.layers.hand import NO_BOXING, Hand
+from napari_tomopick.layers.initial_model import InitialModelling
 from napari_tomopick.layers.main_pane import MainPane, NapariKeys, NapariMouse
 from napari_tomopick.layers.matching import Matching
 from napari_tomopick.layers.picking import Picking
@@ -125,6 +126,7 @@ class Workspace:
         self.boxing = Boxing(self)
         self.hand.boxing = self.boxing
         self.matching = Matching(self)
+        self.initial_model = InitialModelling(self)
         self._mouse = NapariMouse(self, self.main_pane)
         self._keys = NapariKeys(self.controls, self.hand, viewer)
         for layer in self._own_layers():

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDockWidget
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.widgets.boxing import BoxingDock
 from napari_tomopick.widgets.gallery import GalleryDock
+from napari_tomopick.widgets.initial_model import InitialModelDock
 from napari_tomopick.widgets.matching import MatchingDock
 from napari_tomopick.widgets.montage import MontageDock
 from napari_tomopick.widgets.picking import PickingDock
@@ -31,6 +32,7 @@ DOCKS = {
     "Boxing": BoxingDock,
     "Template matching": MatchingDock,
     "Steps": StepsDock,
+    "Initial model": InitialModelDock,
     "Review": ReviewDock,
     "Views": ViewsDock,
     "Gallery": GalleryDock,
