@@ -16,6 +16,7 @@ from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import ModelType
 from napari_tomopick.project import Session
+from napari_tomopick.widgets.window import DOCKS
 
 SHAPE = (40, 60, 80)
 
@@ -65,7 +66,7 @@ def dock(window, qtbot):
 
     def dock(name):
         _, widget = window.window.add_plugin_dock_widget("napari-tomopick", name)
-        assert type(widget).__name__ == f"{name}Dock"
+        assert type(widget) is DOCKS[name]
         qtbot.wait(100)  # until the canvas has made room for it
         return widget
 

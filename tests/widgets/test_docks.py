@@ -131,7 +131,7 @@ def test_what_went_wrong_is_said_in_full_until_the_next_thing_is_done(window, do
 def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
     workspace = workspace_for(window)
     for _ in range(3):
-        for name in NAMES:
+        for name in (*NAMES, "Template matching"):
             widget = dock(name)
             window.window.remove_dock_widget(widget)
             widget.deleteLater()
@@ -148,6 +148,7 @@ def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
         workspace.picking.models_changed,
         workspace.picking.menu_requested,
         workspace.review.sets_changed,
+        workspace.matching.changed,
     )
     assert [len(signal) for signal in listeners] == [0] * len(listeners)
     workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
