@@ -7,10 +7,10 @@ import pytest
 from scipy.ndimage import center_of_mass, map_coordinates
 from scipy.spatial.transform import Rotation
 
+from napari_tomopick.geometry.contrast_transfer import contrast_transfer, electron_wavelength_angstrom
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import ModelType
 from napari_tomopick.samples import Sample, membrane_tomogram
-from napari_tomopick.geometry.contrast_transfer import contrast_transfer, electron_wavelength_angstrom
 from napari_tomopick.samples.phantoms import Blobs, handed_object, ribosome
 
 

@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 from scipy.spatial.distance import cdist, pdist
 from scipy.spatial.transform import Rotation
 
-from napari_tomopick.samples.complexes import TARGET, CrowdedTomogram, crowded_tomogram
 from napari_tomopick.geometry.contrast_transfer import contrast_transfer
+from napari_tomopick.samples.complexes import TARGET, CrowdedTomogram, crowded_tomogram
 from napari_tomopick.samples.species import complexes, likened, mass, radius_of_gyration
 
 

@@ -12,7 +12,10 @@ from scipy import ndimage
 from napari_tomopick.picking.imaging import Imaging, filtered, radial_frequencies
 from napari_tomopick.picking.working_grid import CLIP_DEVIATIONS, WorkingGrid, robust_range
 
-_GOLD = 8.0  # standard deviations from which nothing but gold is so dense (EMAN2's rmgold)
+_GOLD = 8.0  # standard deviations that gold reaches at least (EMAN2's rmgold)
+_DENSE = 4.0  # that dense objects reach
+_GAP = 1.6  # by which gold is denser than anything else; without such a gap none is taken for gold
+_BEAD_ANGSTROM = 26.0  # voxels in which gold is looked for
 _ABOUT_GOLD_ANGSTROM = 50.0
 _MARGIN = 10  # voxels about a box within which whitening feels what is cut away
 _HELD = 1.2  # grids coarser than the tomogram by this factor are held in memory
@@ -45,6 +48,7 @@ class Ground:
         self._sign = np.float32(-1 if dark else 1)
         self._remove_gold = remove_gold
         self._middle, self._deviation = robust_range(data)
+        self._gold: tuple[WorkingGrid, NDArray[np.bool_]] | None = None
         self._cache: dict[
             tuple[int, int, int], tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]
         ] = {}
@@ -60,15 +64,27 @@ class Ground:
         grid = WorkingGrid.by_factor(self.shape, factor)
         if grid.shape not in self._cache:
             volume = self._sign * grid.resample(self.data, report, clip_deviations=_NEVER)
-            gold = np.zeros(volume.shape, bool)
-            if self._remove_gold:
-                gold = _gold(volume, self.spacing(grid))
-                volume[gold] = 0
+            gold = self._gold_on(grid) if self._remove_gold else np.zeros(volume.shape, bool)
             volume -= volume[~gold].mean(dtype=np.float64)
             volume[gold] = 0
             limit = np.float32(CLIP_DEVIATIONS * volume.std(dtype=np.float64))
             self._cache = {grid.shape: (grid, np.clip(volume, -limit, limit, out=volume), gold)}
         return self._cache[grid.shape]
+
+    def _gold_on(self, grid: WorkingGrid) -> NDArray[np.bool_]:
+        """Where gold is, looked for where a bead is a few voxels across."""
+        if self._gold is None:
+            coarse = WorkingGrid.by_factor(self.shape, max(1.0, _BEAD_ANGSTROM / self.voxel_size_angstrom))
+            volume = self._sign * coarse.resample(self.data, clip_deviations=_NEVER)
+            self._gold = coarse, _gold(volume, self.spacing(coarse))
+        coarse, gold = self._gold
+        index = []
+        for axis, n in enumerate(grid.shape):
+            places = np.zeros((n, 3))
+            places[:, 2 - axis] = np.arange(n)
+            there = np.rint(coarse.to_grid(grid.to_tomogram(places))[:, 2 - axis])
+            index.append(np.clip(there, 0, gold.shape[axis] - 1).astype(np.int64))
+        return gold[np.ix_(*index)]
 
     def whitened(
         self, factor: float, imaging: Imaging, report: Callable[[int, int], None] | None = None
@@ -104,11 +120,20 @@ def _mirrored(first: int, size: int, n: int) -> NDArray[np.int64]:
 
 
 def _gold(volume: NDArray[np.float32], spacing_angstrom: float) -> NDArray[np.bool_]:
-    """Gold beads and what they spoil around them."""
+    """Gold beads and what they spoil around them.
+
+    Gold is far denser than all else. In a tomogram without much noise particles stand as high above the mean
+    as gold does in others, so that a height alone does not tell: there has to be a gap below.
+    """
     smooth = ndimage.gaussian_filter(volume, 0.7)
-    beads = smooth > _GOLD * smooth.std(dtype=np.float64)
-    if not beads.any():
-        return beads
+    smooth /= np.float32(max(float(smooth.std(dtype=np.float64)), 1e-12))
+    tops = smooth[(smooth > _DENSE) & (smooth == ndimage.maximum_filter(smooth, 3))]
+    levels = np.concatenate([[_DENSE], np.sort(tops)])
+    gaps = (levels[1:] > _GAP * levels[:-1]) & (levels[1:] > _GOLD)
+    if not gaps.any():
+        return np.zeros(volume.shape, bool)
+    gap = int(np.argmax(gaps))
+    beads = smooth > np.sqrt(levels[gap] * levels[gap + 1])
     around = int(np.ceil(_ABOUT_GOLD_ANGSTROM / spacing_angstrom))
     return np.asarray(ndimage.binary_dilation(beads, iterations=around))
 

@@ -106,7 +106,11 @@ class Template:
             used = np.where(radii <= len(cube) / 2, ball, 0).astype(np.float32)
             spherical = True
         else:
-            used, spherical = _checked(mask, np.shape(density), radii)
+            used, spherical, cut = _checked(mask, np.shape(density), radii)
+            if cut:
+                messages.append(
+                    "the mask reaches into the corners of its box: it is cut off at a ball, as it turns"
+                )
         outside = used < 0.5
         level = float(cube[outside].mean(dtype=np.float64)) if outside.any() else 0.0
         return cls(
@@ -195,7 +199,8 @@ def _radius(cube: NDArray[np.float32], radii: NDArray[np.float64]) -> float:
 
 def _checked(
     mask: ArrayLike, shape: tuple[int, ...], radii: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], bool]:
+) -> tuple[NDArray[np.float32], bool, bool]:
+    """The mask on an even cube, whether it is a ball, and whether the corners were cut off."""
     values = np.asarray(mask, np.float32)
     if values.shape != shape:
         raise ValueError(f"the mask has the shape {values.shape} and the template {shape} (z, y, x)")
@@ -209,9 +214,10 @@ def _checked(
     n = len(values)
     # what leaves the ball in the box leaves the box when it is turned
     outside = radii > n / 2
-    if (values[outside] > 0.01).any():
+    cut = bool((values[outside] > 0.01).any())
+    if cut:
         values = np.where(outside, 0, values).astype(np.float32)
     shell = np.rint(2 * radii).astype(np.int64).ravel()
     mean = np.bincount(shell, values.ravel()) / np.maximum(np.bincount(shell), 1)
     spherical = bool(np.abs(values.ravel() - mean[shell]).max() < 0.35)
-    return values, spherical
+    return values, spherical, cut

@@ -80,14 +80,19 @@ def bank_of(turned: TurnedTemplate, rotations: Rotation, residual: float, at_mos
     # some stand for all: the components are those of a smooth function of the orientation
     chosen = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(int))
     rows = turned.rows(rotations[chosen])
-    gram = rows.T @ rows
-    size = min(at_most, len(gram), len(rows))
+    # the smaller of the two matrices of products has the same eigenvalues
+    few = len(rows) < rows.shape[1]
+    gram = rows @ rows.T if few else rows.T @ rows
+    size = min(at_most, len(gram))
     first = len(gram) - size
     values, vectors = linalg.eigh(gram, subset_by_index=[first, len(gram) - 1], driver="evr")
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     left = 1 - np.cumsum(values, dtype=np.float64) / float(np.trace(gram, dtype=np.float64))
     size = min(size, int(np.searchsorted(-left, -(residual**2))) + 1)
-    basis = np.ascontiguousarray(vectors[:, :size].T, np.float32)
+    basis = vectors[:, :size].T
+    if few:
+        basis = basis @ rows / np.sqrt(np.maximum(values[:size], 1e-12 * values[0]))[:, None]
+    basis = np.ascontiguousarray(basis, np.float32)
     if len(chosen) == count:
         weights = rows @ basis.T
     else:
