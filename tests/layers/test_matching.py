@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_matching import SHAPE, SIZE, FakeMatching, a_map, a_tomogram
 
+from fake_matching import SHAPE, SIZE, FakeMatching, a_map, a_tomogram
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers import matching_words as words
@@ -61,12 +61,12 @@ def places(particles):
 def test_a_template_is_told_in_words(matched, tmp_path):
     matching = matched.matching
     assert matching.choice.chosen.symmetry == "C1"
-    assert words.template(matching).startswith("16³ voxels of 10 Å; ")
+    assert words.template(matching).startswith("16³ voxels of 10 Å; ⌀ ")
     assert words.search(matching).endswith("15° apart, then refined.")
     one = int(words.search(matching).split()[0])
     matching.choice.set_symmetry("c4")
     assert int(words.search(matching).split()[0]) == pytest.approx(one / 4, rel=0.05)
-    assert words.own_box_size(matching) == f"{SIZE} voxels"
+    assert words.own_box_size(matching) == f"{SIZE}"
     matching.choice.choose(a_map(tmp_path / "dark.mrc", inverted=True))
     assert words.template(matching).endswith(
         "The template is dark where it is dense: its contrast was inverted."
@@ -181,7 +181,7 @@ def test_a_threshold_is_looked_at_and_then_kept(matched):
     session.history_changed.connect(lambda: edits.append(session.undo_label))
     for count in (3, 20, 7):
         results.set_threshold((scores[count - 1] + scores[count]) / 2)
-        particles, colour = matched.review.drawn[PREVIEW_OF_MATCHES]
+        particles, _colour = matched.review.drawn[PREVIEW_OF_MATCHES]
         assert len(particles) == count
         # they stand for those kept, which are not drawn as well
         assert list(matched.review.drawn) == [PREVIEW_OF_MATCHES]
@@ -207,9 +207,9 @@ def test_chance_goes_with_the_threshold(matched):
     matching.results.set_threshold(0.05)
     low = matching.results.outcome.matched.false_positives(0.05)
     assert low == pytest.approx(100, rel=0.05)
-    assert words.count(matching).endswith(f"{low:.1f} expected by chance")
+    assert words.count(matching).endswith(f"by chance: {low:.1f}")
     matching.results.set_threshold(0.5)
-    assert words.count(matching).endswith("less than 0.01 expected by chance")
+    assert words.count(matching).endswith("by chance: < 0.01")
     matching.results.propose()
     assert matching.results.outcome.threshold == 0.3
 
@@ -256,7 +256,7 @@ def test_a_preview_is_only_looked_at(matched):
     matching, session = matched.matching, matched.session
     matched.viewer.dims.set_point(0, 20)
     matching.runs.preview()
-    [(name, options)] = matching.engine.calls
+    [(_name, options)] = matching.engine.calls
     around = 0.25 * matching.choice.template.diameter_angstrom / 10
     assert options["sections"] == (round(20 - around), round(20 + around))
     assert session.particle_sets() == ()
@@ -273,6 +273,19 @@ def test_a_preview_is_only_looked_at(matched):
     assert matching.results.keep() == 11
     assert session.particle_sets()[0].count == 11
     assert matching.results.outcome is None
+
+
+def test_a_preview_is_dropped(matched):
+    matching = matched.matching
+    matching.runs.match()
+    whole = matching.results.outcome
+    matching.runs.preview()
+    assert matching.results.previewing
+    matching.results.drop_preview()
+    assert matching.results.outcome is whole
+    assert not matching.results.live
+    matching.results.set_threshold(0.4)
+    assert list(matched.review.drawn) == [PREVIEW_OF_MATCHES]
 
 
 def test_a_preview_that_is_kept_leaves_other_sections_alone(matched):
@@ -344,6 +357,45 @@ def test_all_tomograms_of_this_voxel_size(matched):
     matched.open_tomogram("other")
     matching.results.set_threshold(0.99)
     assert len(matched.review.drawn[PREVIEW_OF_MATCHES][0]) == 0
+
+
+def test_undo_brings_thresholds_back_in_each_tomogram(matched):
+    matching, session = matched.matching, matched.session
+    matching.runs.match_all()
+    [kept] = session.particle_sets()
+    scores = matching.results.outcome.matched.found.scores
+    few, more = (scores[4] + scores[5]) / 2, (scores[15] + scores[16]) / 2
+    gone = session.particles(kept.uid, "tomo").ids[0]
+    session.remove_particles(kept.uid, [gone])
+    for threshold in (few, more):
+        matching.results.set_threshold(threshold)
+        matching.results.keep()
+    told = []
+    for act in (*[matched.undo] * 3, *[matched.redo] * 3):
+        act()
+        outcome = matching.results.outcome
+        told.append((outcome.threshold, len(outcome.rejected)))
+        assert len(outcome.particles()) == len(session.particles(kept.uid, "tomo"))
+    assert told == [(few, 1), (0.3, 1), (0.3, 0), (0.3, 1), (few, 1), (more, 1)]
+    # what was kept where nobody looked can be weeded out as well
+    matched.open_tomogram("other")
+    other = session.particles(kept.uid, "other")
+    session.remove_particles(kept.uid, [other.ids[0]])
+    matching.results.set_threshold(0.2)
+    assert len(matching.results.shown) == 11
+
+
+def test_what_another_search_has_kept_is_no_rejection(matched):
+    matching = matched.matching
+    matching.runs.match()
+    matching.engine.others = 61
+    matching.runs.match()
+    matched.undo()
+    assert matching.results.outcome.rejected == frozenset()
+    matched.undo()
+    assert matching.results.outcome.rejected == frozenset()
+    matching.results.set_threshold(0.2)
+    assert len(matching.results.shown) == 12
 
 
 def test_one_that_fails_does_not_keep_the_others(matched):

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from fake_matching import FakeMatching, a_map, a_tomogram
 
+from fake_matching import FakeMatching, a_map, a_tomogram
 from napari_tomopick.errors import Cancelled
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers import matching_words as words

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_matching import FakeMatching, a_map, a_tomogram
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QScrollArea
 
+from fake_matching import FakeMatching, a_map, a_tomogram
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.project import Session
 from napari_tomopick.widgets.matching import MatchingDock, use_as_template

@@ -8,6 +8,9 @@ import numpy as np
 
 from napari_tomopick.layers.boxing_map import ScoreLayer
 
+USUAL = 1.5  # robust standard deviations
+HIGH = 99.5  # percent
+
 
 class MatchLayer(ScoreLayer):
     """Shows the score map of what was matched in the shown tomogram, an `Outcome`."""
@@ -23,5 +26,8 @@ class MatchLayer(ScoreLayer):
     def _map_of(self, scored: Any) -> tuple[Any, Any, tuple[float, float], int]:
         values = scored.matched.found.score_map
         # what is usual is not drawn: only what stands out
-        low, high = float(np.median(values)), float(values.max())
+        middle = float(np.median(values))
+        low = middle + USUAL * 1.4826 * float(np.median(np.abs(values - middle)))
+        # gold, which is set aside, may score higher than any particle
+        high = float(np.percentile(values, HIGH))
         return values, scored.matched.found.grid, (low, max(high, low + 1e-6)), scored.first_section

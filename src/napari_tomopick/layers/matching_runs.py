@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_tomopick.errors import ModelError, ParameterError, TomopickError
 from napari_tomopick.layers.background import Background
-from napari_tomopick.layers.matching_results import Outcome
+from napari_tomopick.layers.matching_outcome import Outcome
 from napari_tomopick.project.checks import same_voxel_size
 from napari_tomopick.project.names import counted
 from napari_tomopick.protocols import jobs_match as jobs

@@ -37,7 +37,7 @@ def template(matching: Matching) -> str:
     it = chosen.template
     diameter = it.diameter_angstrom
     here = "" if tomogram is None else f", {diameter / tomogram.voxel_size_angstrom:.0f} voxels here"
-    what = f"{len(it.density)}³ voxels of {it.voxel_size_angstrom:g} Å; {diameter:.0f} Å across{here}."
+    what = f"{len(it.density)}³ voxels of {it.voxel_size_angstrom:g} Å; ⌀ {diameter:.0f} Å{here}."
     return " ".join([what, *(f"{line[0].upper()}{line[1:]}." for line in it.messages)])
 
 
@@ -67,9 +67,9 @@ def own_box_size(matching: Matching) -> str:
     """The box size of particles unless another is given: that of the template."""
     chosen, tomogram = matching.choice.chosen, matching.workspace.tomogram
     if chosen is None or tomogram is None:
-        return "template's"
+        return ""
     it = chosen.template
-    return f"{len(it.density) * it.voxel_size_angstrom / tomogram.voxel_size_angstrom:.0f} voxels"
+    return f"{len(it.density) * it.voxel_size_angstrom / tomogram.voxel_size_angstrom:.0f}"
 
 
 def state(matching: Matching) -> str:
@@ -111,11 +111,11 @@ def count(matching: Matching) -> str:
     if not np.isfinite(by_chance):
         return f"{number} of {len(found.scores)} candidates; too few places to tell what chance reaches"
     limited = " (as many as wanted)" if number == outcome.number else ""
-    return f"{number} of {len(found.scores)} candidates{limited}; {_small(by_chance)} expected by chance"
+    return f"{number} of {len(found.scores)} candidates{limited}; by chance: {_small(by_chance)}"
 
 
 def _small(value: float) -> str:
-    return f"{value:.1f}" if value >= 10 else f"{value:.2g}" if value >= 0.01 else "less than 0.01"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2g}" if value >= 0.01 else "< 0.01"
 
 
 def transfer(matching: Matching) -> str:

@@ -35,6 +35,10 @@ class FoundControls(QWidget):
         self._dock, self.matching = dock, dock.workspace.matching
         results = self.matching.results
         self.state, self.count = note("match-state"), note("match-count")
+        self.count.setToolTip(
+            "How many candidates reach the threshold, of all that were looked at to the end; and how many "
+            "places would reach it by chance, as places show that hardly stand out"
+        )
         self.histogram = HistogramPlot()
         self.threshold = SliderField(
             "Threshold",
@@ -57,6 +61,7 @@ class FoundControls(QWidget):
         self.keep = dock.button(
             "Keep", "keep-matches", results.keep, "Let these be particles of the project, in these sections"
         )
+        self.drop = dock.button("Discard", "drop-preview", results.drop_preview, "Look at what is kept again")
         self.map = QCheckBox("Show scores")
         self.map.setObjectName("show-match-scores")
         self.map.setToolTip("The scores of the search as an image over the slices")
@@ -81,7 +86,7 @@ class FoundControls(QWidget):
         layout.addWidget(self.histogram)
         layout.addLayout(row(self.threshold, self.proposed, stretch=0))
         layout.addWidget(self.count)
-        layout.addLayout(row(self.map, QWidget(), self.keep, stretch=1))
+        layout.addLayout(row(self.map, QWidget(), self.keep, self.drop, stretch=1))
         layout.addWidget(self.transfer_fold)
         self._seen: object = None
         self._drawn: Histogram | None = None
@@ -96,7 +101,7 @@ class FoundControls(QWidget):
     def _keep(self) -> None:
         # what is seen is kept, but a preview only when a user says so
         results = self.matching.results
-        if results.live and results.outcome is not None and results.outcome.sections is None:
+        if results.live and not results.previewing:
             self._dock.reported(results.keep)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -128,6 +133,7 @@ class FoundControls(QWidget):
         ):
             widget.setVisible(outcome is not None)
         self.keep.setVisible(outcome is not None and results.live)
+        self.drop.setVisible(results.previewing)
         self.transfer_words.setText(words.transfer(self.matching))
         if self._drawn is not None:
             self.threshold.set_range(*self._drawn.range)

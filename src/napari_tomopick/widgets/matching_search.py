@@ -174,7 +174,7 @@ class SearchControls(QWidget):
 
     def _keep(self) -> None:
         results = self.matching.results
-        if results.live and results.outcome is not None and results.outcome.sections is None:
+        if results.live and not results.previewing:
             self._dock.reported(results.keep)
 
     def _begin(self, search) -> None:  # type: ignore[no-untyped-def]

@@ -20,7 +20,7 @@ from napari_tomopick.widgets.texts import note
 MAPS = "Maps (*.mrc *.map *.rec *.mrcs *.em *.hdf);;All files (*)"
 MASK_TIP = "A mask from a file, 0 to 1, of the template's shape"
 NONE_CHOSEN = "choose a template"
-BALL = "a ball (automatic)"
+BALL = "automatic"
 GROUPS = ("C1", "C2", "C3", "C4", "C6", "C8", "C12", "D2", "D7", "T", "O", "I")
 
 
@@ -94,7 +94,7 @@ class TemplateFields(QWidget):
             widget.setEnabled(chosen is not None)
         mask = None if chosen is None else chosen.mask
         self.mask.set_full_text(BALL if mask is None else mask.name)
-        self.mask.setToolTip(f"{MASK_TIP}{'' if mask is None else f': {mask}'}")
+        self.mask.setToolTip(f"{MASK_TIP}. {'Now: a ball that holds it' if mask is None else mask}")
         self.no_mask.setVisible(mask is not None)
         line = self.symmetry.lineEdit()
         if line is not None and not line.hasFocus():
