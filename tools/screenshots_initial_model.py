@@ -111,7 +111,6 @@ def main() -> None:
         options.folder,
         *(real(options.tomogram, options.particles) if options.tomogram else synthetic()),
     )
-    stage.take("initial-model-setup")
     stage.dock.run_button.click()
     stage.wait(lambda: stage.modelling.progress[0] > 20)
     stage.take("initial-model-growing")

@@ -188,7 +188,7 @@ def test_a_model_is_made_and_recorded_as_one_edit(modelling, tmp_path):
     made = [r.path.name for r in work.session.results() if r.kind == "initial model"]
     assert made == ["m.mrc", "m_class2.mrc"]
     assert modelling.path == tmp_path / "m.mrc"
-    assert modelling.message == "Kept as m.mrc, m_class2.mrc; what belongs to it lies beside.\nAssumed."
+    assert modelling.message == "Kept as m.mrc and 1 more; what belongs to it lies beside.\nAssumed."
     assert modelling.state == "From 4 subtomograms; its halves agree to 40.7 Å (FSC 0.143), 57.1 Å (0.5)."
     look = modelling.shown
     assert look.count == 2
@@ -231,7 +231,7 @@ def test_cancelling_keeps_the_best_so_far(modelling, tmp_path):
     during = []
     waiting.finish(between=lambda: during.append((modelling.progress[2], modelling.background.concluding)))
     assert during == [("stopping: what was found is written …", True)]
-    assert modelling.result.cancelled
+    assert modelling.finished
     assert modelling.path.exists()
     assert not modelling.cancel()
     assert "It was stopped early." in modelling.message
@@ -242,6 +242,15 @@ def test_cancelled_before_there_is_anything_changes_nothing(modelling, tmp_path)
     modelling.start(tmp_path / "m.mrc", {})
     assert modelling.message == "Stopped before there was a model; nothing was changed."
     assert (modelling.failed, modelling.path, modelling.shown) == (False, None, None)
+
+
+def test_what_there_was_before_is_seen_again_when_nothing_came_of_another(modelling, tmp_path):
+    modelling.start(tmp_path / "m.mrc", {})
+    modelling.make.error = ParameterError("too small")
+    modelling.start(tmp_path / "n.mrc", {})
+    assert modelling.message == "Not done: too small"
+    modelling.recall()
+    assert modelling.path == tmp_path / "m.mrc"
 
 
 def test_another_project_ends_it_and_keeps_nothing(modelling, tmp_path):
@@ -265,6 +274,7 @@ def test_a_model_of_another_project_is_not_shown(modelling, tmp_path):
     modelling.workspace.create_project(tmp_path / "other.tomopick")
     assert (modelling.shown, modelling.path) == (None, None)
     assert modelling.state == words.NOTHING_YET
+    assert modelling.message == ""
 
 
 def test_a_record_that_is_refused_is_said(modelling, tmp_path):
@@ -454,3 +464,33 @@ def test_a_small_model_is_made_by_the_protocol_itself(shown, tmp_path):
     assert (look.ahead, look.refined) == (0, True)
     assert len(plots.scores(look).starts) == 1
     assert (tmp_path / "m_aligned").is_dir()
+    # and found again when the project is opened anew
+    path, said, values = shown.session.path, modelling.state, look.correlation(0)
+    shown.close_project()
+    assert modelling.shown is None
+    shown.open_project(path)
+    modelling.recall()
+    again = modelling.shown
+    assert (modelling.path, modelling.state, modelling.message) == (output, said, "")
+    np.testing.assert_array_equal(again.maps[0], look.maps[0])
+    np.testing.assert_allclose(again.directions(0), look.directions(0), atol=1e-4)
+    np.testing.assert_allclose(again.correlation(0)[1], values[1], atol=1e-5)
+
+
+def test_a_model_is_found_again_without_what_lay_beside_it(modelling, tmp_path):
+    modelling.start(tmp_path / "m.mrc", {})
+    path = modelling.workspace.session.path
+    modelling.workspace.close_project()
+    modelling.workspace.open_project(path)
+    modelling.recall()
+    assert modelling.shown.count == 2
+    assert modelling.state == "Made earlier."
+    (tmp_path / "m_class2.mrc").unlink()
+    modelling.workspace.close_project()
+    modelling.workspace.open_project(path)
+    modelling.recall()
+    assert modelling.shown is None
+    # a new one is not overtaken by what is read of an earlier one
+    modelling.start(tmp_path / "n.mrc", {})
+    modelling.recall()
+    assert modelling.path == tmp_path / "n.mrc"

@@ -187,5 +187,11 @@ def test_nothing_is_cut_off(model, press, qtbot):
     page = model.tabs.currentWidget()
     assert cut_off(page) == []
     assert not page.verticalScrollBar().isVisible()
+    # whether there is a scroll bar or not, nothing makes it come and go
+    height = model.height()
+    for less in range(0, 120, 4):
+        model.setFixedHeight(height - less)
+        qtbot.wait(1)
+    assert page.verticalScrollBar().isVisible()
     for button in page.findChildren(QPushButton):
         assert button.width() >= button.fontMetrics().horizontalAdvance(button.text())

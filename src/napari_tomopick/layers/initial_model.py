@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,10 @@ from napari_tomopick.errors import Cancelled, ParameterError, TomopickError
 from napari_tomopick.io.atomic import free_path
 from napari_tomopick.layers import initial_model_words as words
 from napari_tomopick.layers.background import Background
+from napari_tomopick.layers.initial_model_kept import look_of, newest
 from napari_tomopick.layers.initial_model_look import Look
 from napari_tomopick.layers.initial_model_surface import ModelSurface
-from napari_tomopick.layers.initial_model_time import Stretch, TimeLeft, in_words
+from napari_tomopick.layers.initial_model_time import TimeLeft, in_words, stretches
 
 if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 BETWEEN_LOOKS_S = 0.7
 """A picture takes a tenth of a second of what could be spent on the model."""
 SUBTOMOGRAMS = "subtomograms"
-REFINING, ROUND = 40.0, 2.0
-"""What a box costs in a round of the refinement and of the search, compared with one in a batch; measured."""
 
 Make = Callable[[Path, Path, Mapping[str, Any], Callable[[Any], None]], "Job"]
 
@@ -67,10 +67,6 @@ class InitialModelling:
     look : Look or None
         What there is to see: of the model that is being made, or else of the one made last. Written by the
         thread that computes, so ask now and then.
-    message : str
-        What came of what was done last.
-    failed : bool
-        Whether the message says that nothing came of it.
     surface : ModelSurface
         The model in the viewer's scene.
 
@@ -92,11 +88,13 @@ class InitialModelling:
         self.folder: Path | None = None
         self.about = ""
         self.look: Look | None = None
-        self.message, self.failed = "", False
+        self._message, self._failed = "", False
         self._known: words.About | None = None
-        self._result: InitialModel | None = None
-        # whose model is shown; another project's is none of this one's
-        self._session: Session | None = None
+        # the maps of what is shown, once they are made
+        self._paths: tuple[Path, ...] = ()
+        # whose they are, and to whom the message was said: nothing of it concerns another project
+        self._session: weakref.ref[Session] | None = None
+        self._addressee: weakref.ref[Session] | None = None
         self._number = 0
         self._starts = 1
         self._left: TimeLeft | None = None
@@ -191,7 +189,7 @@ class InitialModelling:
         """
         work = self.workspace
         session, folder = work.open_session, self.folder
-        self.message, self.failed = "", False
+        self._say("")
         try:
             if folder is None:
                 raise ParameterError(words.NO_SETS)
@@ -201,8 +199,10 @@ class InitialModelling:
             raise
         give_up = self._give_up = threading.Event()
         self._starts = int(options.get("starts", 1))
-        left = self._left = TimeLeft(self._stretches(options), self.clock)
-        self.look, self._result, self._session, self._number = None, None, session, 0
+        boxes = self._known.count if self._known else words.ADVISED
+        left = self._left = TimeLeft(stretches(options, boxes), self.clock)
+        self.look, self._paths, self._number = None, (), 0
+        self._session = weakref.ref(session)
         noted = [-BETWEEN_LOOKS_S, ""]
 
         def note(state: InitialModelState) -> None:
@@ -232,20 +232,22 @@ class InitialModelling:
 
         def done(found: tuple[InitialModel, Look]) -> None:
             work.session_changed.disconnect(self.give_up)
-            self._result, self.look = found
-            self._number = 0
+            result, self.look = found
+            self._paths, self._number = tuple(each.path for each in result.classes), 0
             try:
-                job.record(session, self._result)
-                self.message = words.kept(self._result)
+                job.record(session, result)
             except TomopickError as error:
                 failed(error)
                 return
+            self._say(words.kept(result))
             work.say(f"{job.title}: done.")
 
         def failed(error: Exception) -> None:
             work.session_changed.disconnect(self.give_up, missing_ok=True)
+            # what there was before is looked up again
+            self.look, self._session = None, None
             if isinstance(error, Cancelled):
-                self.message = "Stopped before there was a model; nothing was changed."
+                self._say("Stopped before there was a model; nothing was changed.")
                 return
             self._say_failed(error)
             with work.reporting():
@@ -254,22 +256,14 @@ class InitialModelling:
         work.session_changed.connect(self.give_up)
         self.background.start(job.title, compute, done, failed)
 
-    def _stretches(self, options: Mapping[str, Any]) -> list[Stretch]:
-        from napari_tomopick.picking.initial_model import REFINEMENT_STEPS
-        from napari_tomopick.picking.initial_search import ROUNDS
-
-        boxes = self._known.count if self._known else words.ADVISED
-        starts = int(options.get("starts", 1))
-        batches = int(options.get("batches", 1)) * (int(options.get("iterations", 1)) + 1)
-        return [
-            Stretch(batches, min(int(options.get("batch_size", 1)), boxes) * starts),
-            Stretch(ROUNDS, ROUND * boxes * starts),
-            Stretch(REFINEMENT_STEPS, REFINING * boxes),
-        ]
+    def _say(self, text: str, *, failed: bool = False) -> None:
+        self._message, self._failed = text, failed
+        session = self.workspace.session
+        self._addressee = None if session is None else weakref.ref(session)
 
     def _say_failed(self, error: Exception) -> None:
         if isinstance(error, TomopickError):
-            self.message, self.failed = f"Not done: {error}", True
+            self._say(f"Not done: {error}", failed=True)
 
     def cancel(self) -> bool:
         """End early, and keep the best that was found until then. False if nothing is under way."""
@@ -282,20 +276,64 @@ class InitialModelling:
         if not self.background.running:
             return False
         self.look = None
-        self.message = "Stopped, as the project was closed; nothing was changed."
+        self._say(
+            "The model that was being made was given up, as its project was closed; nothing was changed."
+        )
         return self.background.stop()
 
     # what came of it
 
+    def _open(self, whose: weakref.ref[Session] | None) -> bool:
+        """Whether this is the project that is open."""
+        return whose is not None and whose() is not None and whose() is self.workspace.session
+
+    @property
+    def message(self) -> str:
+        """What came of what was done last in this project."""
+        return self._message if self._open(self._addressee) else ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the message says that nothing came of it."""
+        return bool(self.message) and self._failed
+
     @property
     def shown(self) -> Look | None:
         """What there is to see of a model of the project that is open."""
-        return self.look if self._session is self.workspace.session else None
+        return self.look if self._open(self._session) else None
 
     @property
-    def result(self) -> InitialModel | None:
-        """The model that was made last, in the project that is open."""
-        return self._result if self._session is self.workspace.session else None
+    def finished(self) -> bool:
+        """Whether what is seen is a model that is done."""
+        return bool(self._paths) and self.shown is not None
+
+    def recall(self) -> None:
+        """Show the model that the project has, if it is not known yet whether it has one."""
+        session = self.workspace.session
+        if session is None or self.running or self._open(self._session):
+            return
+        self.look, self._paths, self._number = None, (), 0
+        self._session = weakref.ref(session)
+        paths = newest(session)
+        if not paths:
+            return
+
+        def look() -> Look:
+            found = look_of(paths)
+            found.sections(0), found.solid(0)
+            return found
+
+        def done(found: Look) -> None:
+            if session is self.workspace.session and not self.running and self.look is None:
+                self.look, self._paths = found, paths
+                self.changed.emit()
+
+        def failed(error: Exception) -> None:
+            if not isinstance(error, TomopickError):
+                raise error
+            self.workspace.say(str(error))
+
+        self.workspace.run(look, done, failed)
 
     @property
     def number(self) -> int:
@@ -318,17 +356,14 @@ class InitialModelling:
             return words.NO_PROJECT
         if look is None:
             return "Reading the subtomograms …" if self.running else words.NOTHING_YET
-        if self.result is not None:
+        if self.finished:
             return words.outcome(look, self.number)
-        if self.running:
-            return words.under_way(look, self._starts, self.number)
-        return "What it looked like when it ended:"
+        return words.under_way(look, self._starts, self.number)
 
     @property
     def path(self) -> Path | None:
         """The map of the class that is shown, once it is made."""
-        result = self.result
-        return None if result is None else result.classes[self.number].path
+        return self._paths[self.number] if self.finished else None
 
     def show_in_3d(self, on: bool) -> None:
         """Show the model in the viewer's scene, or no longer."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SHORTEST_S = 3.0
 """Before that, nothing is foretold."""
+REFINING, ROUND = 40.0, 2.0
+"""What a box costs in a round of the refinement and of the search, compared with one in a batch; measured."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,25 @@ def in_words(seconds: float | None) -> str:
     if seconds < 90 * 60:
         return f"about {max(round(seconds / 60), 1)} min left"
     return f"about {round(seconds / 3600)} h left"
+
+
+def stretches(options: Mapping[str, Any], boxes: int) -> list[Stretch]:
+    """The stretches of an initial model: batches, rounds over all boxes, and the refinement.
+
+    Parameters
+    ----------
+    options : mapping
+        Of `protocols.initial_model.initial_model`.
+    boxes : int
+        How many there are.
+    """
+    from napari_tomopick.picking.initial_model import REFINEMENT_STEPS
+    from napari_tomopick.picking.initial_search import ROUNDS
+
+    starts = int(options.get("starts", 1))
+    batches = int(options.get("batches", 1)) * (int(options.get("iterations", 1)) + 1)
+    return [
+        Stretch(batches, min(int(options.get("batch_size", 1)), boxes) * starts),
+        Stretch(ROUNDS, ROUND * boxes * starts),
+        Stretch(REFINEMENT_STEPS, REFINING * boxes),
+    ]

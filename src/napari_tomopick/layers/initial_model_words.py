@@ -131,7 +131,10 @@ def under_way(look: Look, starts: int, number: int) -> str:
 def outcome(look: Look, number: int) -> str:
     """What a finished model is like."""
     fine, coarse = look.resolutions(number)
-    made = f"From {subtomograms(look.members(number))}"
+    members = look.members(number)
+    made = f"From {subtomograms(members)}" if members else "Made earlier"
+    if look.correlation(number) is None and not members:
+        return f"{made}."
     if not np.isfinite(fine):
         return f"{made}; its halves do not agree, or there are too few to tell."
     half = f", {coarse:.3g} Å (0.5)" if np.isfinite(coarse) else ""
@@ -140,10 +143,11 @@ def outcome(look: Look, number: int) -> str:
 
 def kept(result: InitialModel) -> str:
     """Where a model is, and what was assumed."""
-    names = ", ".join(each.path.name for each in result.classes)
-    return "\n".join([f"Kept as {names}; what belongs to it lies beside.", *result.messages])
+    names = [each.path.name for each in result.classes]
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return "\n".join([f"Kept as {names[0]}{others}; what belongs to it lies beside.", *result.messages])
 
 
 def classes(look: Look) -> list[str]:
     """What the classes are called."""
-    return [f"class {n + 1} ({look.members(n)})" for n in range(look.count)]
+    return [f"class {n + 1}" for n in range(look.count)]

@@ -39,6 +39,7 @@ class InitialModelDock(Dock):
         self.modelling = work.initial_model
         self.setup = Setup(self.modelling)
         self.view = ModelView(self)
+        self._was_running = False
         self.tabs = QTabWidget()
         self.tabs.setObjectName("model-tabs")
         self.tabs.addTab(scrolled(self.setup), "Set up")
@@ -65,13 +66,18 @@ class InitialModelDock(Dock):
             work.history_changed,
             work.display_changed,
         )
+        self.refresh()
         if self.modelling.shown is not None or self.modelling.running:
             self.tabs.setCurrentIndex(1)
-        self.refresh()
 
     def refresh(self) -> None:
         """Show what there is, and what can be done now."""
         modelling, running = self.modelling, self.modelling.running
+        modelling.recall()
+        if self._was_running and not running and modelling.failed and modelling.shown is None:
+            # what is to be mended is there
+            self.tabs.setCurrentIndex(0)
+        self._was_running = running
         self.setup.refresh()
         self.view.refresh()
         there = self.workspace.session is not None
@@ -100,4 +106,5 @@ class InitialModelDock(Dock):
 
     def _run(self) -> None:
         self.modelling.start(self.setup.output.path(), self.setup.options())
+        self._was_running = True
         self.tabs.setCurrentIndex(1)

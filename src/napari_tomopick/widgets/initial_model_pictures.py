@@ -16,11 +16,11 @@ MARK = QColor("#78b2ff")
 LETTER = QColor(255, 255, 255, 210)
 RINGS = (30, 60)
 PLANES = ("x → y ↑", "x → z ↑", "y → z ↑")
-NARROWEST, SQUARE = 60, 126
+NARROWEST, SECTION, SQUARE = 60, 103, 126
 
 
 class SectionsView(QWidget):
-    """Three sections side by side, as wide as there is room."""
+    """Three sections side by side."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,9 +28,7 @@ class SectionsView(QWidget):
         self.setToolTip(
             "Sections through the middle of the model, bright where it is dense: across z, y and x"
         )
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._images: tuple[QImage, ...] = ()
         self._sections: Sections | None = None
 
@@ -41,29 +39,19 @@ class SectionsView(QWidget):
             self._images = () if sections is None else tuple(_grey(each) for each in sections)
             self.update()
 
-    @property
-    def side(self) -> int:
-        """Of one of them, in pixels."""
-        return max((self.width() - 2 * GAP) // 3, 1)
-
-    def hasHeightForWidth(self) -> bool:
-        """See Qt."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        """See Qt."""
-        return (width - 2 * GAP) // 3
-
     def sizeHint(self) -> QSize:
         """See Qt."""
-        return QSize(3 * NARROWEST + 2 * GAP, self.heightForWidth(max(self.width(), 3 * NARROWEST)))
+        # the same for every width: were it lower in a narrower page, a scroll bar would come and go for ever
+        return QSize(3 * NARROWEST + 2 * GAP, SECTION)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """See Qt."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        room = (self.width() - 2 * GAP) / 3
+        side = min(room, self.height())
         for number in range(3):
-            area = QRectF(number * (self.side + GAP), 0, self.side, self.side)
+            area = QRectF(number * (room + GAP) + (room - side) / 2, (self.height() - side) / 2, side, side)
             painter.fillRect(area, GROUND)
             if self._images:
                 painter.drawImage(area, self._images[number])
@@ -176,10 +164,17 @@ class DirectionsView(_Square):
 
 def _grey(pixels: NDArray[np.uint8]) -> QImage:
     height, width = pixels.shape
-    # a copy, since Qt does not hold the array
-    return QImage(pixels.tobytes(), width, height, width, QImage.Format.Format_Grayscale8).copy()
+    return _copied(pixels, width, height, width, QImage.Format.Format_Grayscale8)
 
 
 def _coloured(pixels: NDArray[np.uint8]) -> QImage:
     height, width, _ = pixels.shape
-    return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+    return _copied(pixels, width, height, 4 * width, QImage.Format.Format_RGBA8888)
+
+
+def _copied(pixels: NDArray[np.uint8], width: int, height: int, stride: int, kind: QImage.Format) -> QImage:
+    # Qt does not hold the bytes, so that they must be there until it has a copy
+    data = pixels.tobytes()
+    image = QImage(data, width, height, stride, kind).copy()
+    del data
+    return image

@@ -31,6 +31,7 @@ class ModelView(QWidget):
         self._dock, self.modelling = dock, dock.workspace.initial_model
         self.state = note("model-state")
         self.which = combo_box("model-class")
+        self.which.setMinimumContentsLength(3)
         self.which.setToolTip("The class that is shown, and what the buttons below are about")
         self.which.activated.connect(self.modelling.show_class)
         self.sections, self.solid, self.directions = SectionsView(), SolidView(), DirectionsView()
@@ -57,8 +58,7 @@ class ModelView(QWidget):
         layout.setContentsMargins(0, SPACING, 0, 0)
         layout.setSpacing(SPACING)
         layout.addWidget(self.state)
-        layout.addLayout(row(self.template, self.scene))
-        layout.addWidget(self.which)
+        layout.addLayout(row(self.which, self.template, self.scene))
         layout.addWidget(self.sections)
         beside = QHBoxLayout()
         beside.setSpacing(GAP)
@@ -95,8 +95,9 @@ class ModelView(QWidget):
                 self.which.addItems(names)
         with QSignalBlocker(self.which):
             self.which.setCurrentIndex(number)
-        for widget in (self.sections, self.solid, self.directions, self.scores):
+        for widget in (self.sections, self.solid, self.directions):
             widget.setVisible(look is not None)
+        self.scores.setVisible(look is not None and bool(look.curves))
         found = None if look is None else plots.agreement(look, number)
         self.agreement.setVisible(found is not None)
         if look is None:
