@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+from shutil import copytree
+
 import numpy as np
 import pytest
 from napari.layers import Surface
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import Cancelled, ParameterError, ProjectError
+from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers import initial_model_plots as plots
 from napari_tomopick.layers import initial_model_words as words
 from napari_tomopick.layers.initial_model_look import Look
@@ -21,7 +25,7 @@ from napari_tomopick.layers.initial_model_surface import triangles
 from napari_tomopick.layers.initial_model_time import Stretch, TimeLeft, in_words
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
-from napari_tomopick.models.tomogram import Acquisition
+from napari_tomopick.models.tomogram import Acquisition, Tomogram
 from napari_tomopick.protocols.extract import extract
 from stand_in_model import SIZE, StandIn, ball, state
 
@@ -47,24 +51,41 @@ class Waiting:
             done(result)
 
 
-def cut(session, tomogram, folder, count=5, *, tilts=(-60.0, 60.0)):
-    """Extract boxes of 16 voxels, and record that."""
-    from dataclasses import replace
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory):
+    """``extracted(count, tilts)``: a folder of boxes of 16 voxels, made once."""
+    home = tmp_path_factory.mktemp("boxes")
 
-    places = np.random.default_rng(0).uniform(12, 28, (count, 3))
-    particles = Particles(places, tomograms=[tomogram.name] * count, voxel_size_angstrom=10.0)
-    known = replace(tomogram, acquisition=Acquisition(*tilts) if tilts else Acquisition())
-    boxes = extract(particles, [known], folder, box_size=16)
-    session.add_result("subtomograms", boxes.folder, Step("extract"))
-    return boxes.folder
+    @cache
+    def extracted(count, tilts):
+        volume = np.random.default_rng(0).normal(size=(40, 60, 80)).astype(np.float32)
+        write_mrc(home / "tomo.mrc", volume, 10.0)
+        known = Tomogram(
+            "tomo", home / "tomo.mrc", volume.shape, 10.0, acquisition=Acquisition(*(tilts or (None, None)))
+        )
+        places = np.random.default_rng(0).uniform(12, 28, (count, 3))
+        particles = Particles(places, tomograms=["tomo"] * count, voxel_size_angstrom=10.0)
+        return extract(particles, [known], home / f"{count} {tilts}", box_size=16).folder
+
+    return extracted
 
 
 @pytest.fixture
-def sets(shown, tmp_path):
+def cut(extracted):
+    """``cut(session, folder)``: put boxes into a folder, and record that they were extracted."""
+
+    def cut(session, folder, count=5, tilts=(-60.0, 60.0)):
+        copytree(extracted(count, tilts), folder)
+        session.add_result("subtomograms", folder, Step("extract"))
+
+    return cut
+
+
+@pytest.fixture
+def sets(shown, tmp_path, cut):
     """A workspace with two extracted sets, of which the second has no tilt range."""
-    tomogram = shown.tomogram
-    cut(shown.session, tomogram, tmp_path / "old subtomograms")
-    cut(shown.session, tomogram, tmp_path / "new subtomograms", 3, tilts=None)
+    cut(shown.session, tmp_path / "old subtomograms")
+    cut(shown.session, tmp_path / "new subtomograms", 3, tilts=None)
     return shown
 
 
@@ -86,9 +107,9 @@ def test_the_newest_set_is_offered_first_and_what_is_gone_is_not(sets, tmp_path)
     assert [name for name, _ in sets.initial_model.sets] == ["old subtomograms"]
 
 
-def test_sets_of_one_name_are_told_apart(sets, tmp_path):
+def test_sets_of_one_name_are_told_apart(sets, tmp_path, cut):
     (tmp_path / "b").mkdir()
-    cut(sets.session, sets.tomogram, tmp_path / "b" / "old subtomograms")
+    cut(sets.session, tmp_path / "b" / "old subtomograms")
     names = [name for name, _ in sets.initial_model.sets]
     assert names[0] == "b/old subtomograms"
     assert names[2] == f"{tmp_path.name}/old subtomograms"
@@ -449,8 +470,8 @@ def test_corners_are_bright_where_they_face_the_light():
     assert np.abs(found.corners).max() == pytest.approx(6, abs=0.7)
 
 
-def test_a_small_model_is_made_by_the_protocol_itself(shown, tmp_path):
-    cut(shown.session, shown.tomogram, tmp_path / "boxes", 6)
+def test_a_small_model_is_made_by_the_protocol_itself(shown, tmp_path, cut):
+    cut(shown.session, tmp_path / "boxes", 6)
     modelling = shown.initial_model
     modelling.choose(tmp_path / "boxes")
     output = tmp_path / "m.mrc"

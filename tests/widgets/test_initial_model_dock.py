@@ -7,17 +7,25 @@ import threading
 import numpy as np
 import pytest
 from napari.layers import Surface
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QPushButton, QScrollArea, QToolButton, QWidget
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import QPushButton, QToolButton, QWidget
 
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.protocols.extract import extract
+from napari_tomopick.widgets import matching
 from napari_tomopick.widgets.dock import MARGIN
 from stand_in_model import StandIn
 
-LEFT = Qt.MouseButton.LeftButton
+
+def cut_off(dock):
+    """What reaches beyond the edge of the page that is in front."""
+    return [
+        field.objectName() or type(field).__name__
+        for field in dock.tabs.currentWidget().findChildren(QWidget)
+        if field.isVisible() and field.mapTo(dock, QPoint(field.width(), 0)).x() > dock.width() - MARGIN
+    ]
 
 
 @pytest.fixture
@@ -42,13 +50,18 @@ def finish(dock, qtbot):
     qtbot.wait(100)
 
 
-def test_from_set_up_to_a_model(model, press, qtbot, tmp_path, window):
+def test_from_set_up_to_a_model_and_what_to_do_with_it(model, press, qtbot, tmp_path, window, monkeypatch):
     setup = model.setup
     assert setup.subtomograms.currentText() == "balls subtomograms"
     assert setup.output.line.text() == str(tmp_path / "balls initial model.mrc")
     assert not setup.folder.isVisible()
     assert model.tabs.currentIndex() == 0
     setup.form.field("batch_size").setValue(7)
+    for button in setup.form.findChildren(QToolButton):
+        if button.text().startswith("Advanced"):
+            button.setChecked(True)
+    qtbot.wait(80)
+    assert cut_off(model) == []
     press(model, "run-model")
     finish(model, qtbot)
     [(folder, output, options)] = model.modelling.make.calls
@@ -61,6 +74,18 @@ def test_from_set_up_to_a_model(model, press, qtbot, tmp_path, window):
     assert view.agreement.isVisible()
     assert view.directions.count == 4
     assert model.message.text().startswith("Kept as balls initial model.mrc")
+    page = model.tabs.currentWidget()
+    assert cut_off(model) == []
+    assert not page.verticalScrollBar().isVisible()
+    for button in page.findChildren(QPushButton):
+        assert button.width() >= button.fontMetrics().horizontalAdvance(button.text())
+    # whether there is a scroll bar or not, nothing makes it come and go
+    height = model.height()
+    for less in range(0, 120, 4):
+        model.setFixedHeight(height - less)
+        qtbot.wait(1)
+    assert page.verticalScrollBar().isVisible()
+    model.setFixedHeight(height)
     # another run is not to replace it
     assert setup.output.line.text().endswith("balls initial model 2.mrc")
     # the other class
@@ -77,9 +102,13 @@ def test_from_set_up_to_a_model(model, press, qtbot, tmp_path, window):
     press(model, "model-3d")
     assert not any(isinstance(layer, Surface) for layer in window.layers)
     assert (window.dims.ndisplay, view.scene.isChecked()) == (2, False)
+    taken = []
+    monkeypatch.setattr(matching, "use_as_template", lambda viewer, path: taken.append((viewer, path)))
+    press(model, "model-template")
+    assert taken == [(model.workspace.viewer, tmp_path / "balls initial model_class2.mrc")]
 
 
-def test_it_is_seen_while_it_grows_and_can_be_stopped(model, press, qtbot):
+def test_it_is_seen_while_it_grows_and_can_be_stopped_also_in_a_new_dock(model, press, qtbot, window):
     go_on, reached = threading.Event(), threading.Event()
 
     def watch(tell, number):
@@ -98,6 +127,10 @@ def test_it_is_seen_while_it_grows_and_can_be_stopped(model, press, qtbot):
     assert (model.bar.value(), model.bar.maximum()) == (2, 6)
     assert not model.run_button.isEnabled()
     assert not model.view.template.isEnabled()
+    # it goes on without its dock
+    window.window.remove_dock_widget(model)
+    _, model = window.window.add_plugin_dock_widget("napari-tomopick", "Initial model")
+    qtbot.waitUntil(lambda: model.view.state.text().startswith("Start 2 of 3 is ahead"), timeout=5000)
     press(model, "cancel-model")
     assert "stopping" in model.bar.format()
     assert not model.cancel.isEnabled()
@@ -109,7 +142,7 @@ def test_it_is_seen_while_it_grows_and_can_be_stopped(model, press, qtbot):
     assert model.view.template.isEnabled()
 
 
-def test_what_is_missing_is_said_in_the_dock(model, press, qtbot, monkeypatch):
+def test_what_is_missing_is_said_in_the_dock(model, press, qtbot, monkeypatch, tmp_path):
     told = []
     monkeypatch.setattr("napari_tomopick.layers.compat.show_error", told.append)
     model.setup.form.field("tilt_range_degrees").clear()
@@ -125,9 +158,7 @@ def test_what_is_missing_is_said_in_the_dock(model, press, qtbot, monkeypatch):
     press(model, "run-model")
     qtbot.waitUntil(model.trouble.isVisible)
     assert "'steep' is not 2 numbers" in model.trouble.text()
-
-
-def test_another_folder_can_be_chosen(model, qtbot, tmp_path):
+    # another folder
     setup = model.setup
     setup.subtomograms.setCurrentIndex(setup.subtomograms.count() - 1)
     qtbot.wait(60)
@@ -137,61 +168,3 @@ def test_another_folder_can_be_chosen(model, qtbot, tmp_path):
     qtbot.waitUntil(lambda: "no folder of subtomograms" in setup.about.text(), timeout=5000)
     setup.folder.line.setText(str(tmp_path / "balls subtomograms"))
     qtbot.waitUntil(lambda: "5 subtomograms" in setup.about.text(), timeout=5000)
-
-
-def test_the_model_goes_to_template_matching(model, press, qtbot, monkeypatch):
-    from napari_tomopick.widgets import matching
-
-    taken = []
-    monkeypatch.setattr(matching, "use_as_template", lambda viewer, path: taken.append((viewer, path)))
-    press(model, "run-model")
-    finish(model, qtbot)
-    press(model, "model-template")
-    assert taken == [(model.workspace.viewer, model.modelling.path)]
-
-
-def test_closed_and_opened_again_it_shows_how_far_it_is(model, press, qtbot, window):
-    go_on = threading.Event()
-
-    def watch(tell, number):
-        tell(number)
-        assert number != 2 or go_on.wait(20)
-
-    model.modelling.make.watch = watch
-    press(model, "run-model")
-    window.window.remove_dock_widget(model)
-    _, again = window.window.add_plugin_dock_widget("napari-tomopick", "Initial model")
-    qtbot.waitUntil(lambda: again.view.state.text().startswith("Start 2 of 3 is ahead"), timeout=5000)
-    go_on.set()
-    finish(again, qtbot)
-    assert again.view.state.text().startswith("From 4 subtomograms")
-
-
-def test_nothing_is_cut_off(model, press, qtbot):
-    def cut_off(page):
-        area = page if isinstance(page, QScrollArea) else None
-        return [
-            field.objectName() or type(field).__name__
-            for field in page.findChildren(QWidget)
-            if field.isVisible()
-            and field.mapTo(model, QPoint(field.width(), 0)).x() > model.width() - MARGIN + (area is None)
-        ]
-
-    for button in model.setup.form.findChildren(QToolButton):
-        if button.text().startswith("Advanced"):
-            button.setChecked(True)
-    qtbot.wait(80)
-    assert cut_off(model.tabs.currentWidget()) == []
-    press(model, "run-model")
-    finish(model, qtbot)
-    page = model.tabs.currentWidget()
-    assert cut_off(page) == []
-    assert not page.verticalScrollBar().isVisible()
-    # whether there is a scroll bar or not, nothing makes it come and go
-    height = model.height()
-    for less in range(0, 120, 4):
-        model.setFixedHeight(height - less)
-        qtbot.wait(1)
-    assert page.verticalScrollBar().isVisible()
-    for button in page.findChildren(QPushButton):
-        assert button.width() >= button.fontMetrics().horizontalAdvance(button.text())
