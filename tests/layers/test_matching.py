@@ -132,7 +132,8 @@ def test_results_of_the_project_are_offered_the_newest_first(matched, tmp_path):
 
 def test_without_a_template_nothing_begins(matched):
     matched.matching.choice.forget()
-    assert words.state(matched.matching) == NO_TEMPLATE
+    assert words.template(matched.matching) == NO_TEMPLATE
+    assert words.state(matched.matching) == ""
     for begin in (
         matched.matching.runs.preview,
         matched.matching.runs.match,
@@ -438,14 +439,19 @@ def test_a_search_goes_on_when_nobody_looks(matched):
     assert matching.results.outcome is not None
 
 
-def test_another_project_gets_nothing_of_it(matched, tmp_path):
+@pytest.mark.parametrize("opened", [True, False])
+def test_another_project_gets_nothing_of_it(matched, tmp_path, opened):
     matching = matched.matching
     matched.run_long = waiting = Waiting()
+    if not opened:
+        matching.close()
     matching.runs.match()
     matched.create_project(tmp_path / "next.tomopick")
-    assert not matching.runs.background.running
-    assert matching.choice.chosen is None
+    if opened:
+        assert not matching.runs.background.running
+        assert matching.choice.chosen is None
     waiting.finish()
+    assert not matching.runs.background.running
     assert matched.session.particle_sets() == ()
 
 

@@ -92,7 +92,8 @@ def state(matching: Matching) -> str:
         again = "" if outcome is not None else "; Match searches anew"
         number = "particle" if len(shown) == 1 else f"{len(shown)} particles"
         return f"Kept {number} in '{results.label}'{again}."
-    return NO_TEMPLATE if matching.choice.chosen is None else BEGIN
+    # what to do first is said where the template is
+    return "" if matching.choice.chosen is None else BEGIN
 
 
 def _best(outcome: object) -> str:

@@ -118,6 +118,7 @@ class FoundControls(QWidget):
         results = self.matching.results
         outcome = results.outcome
         self.state.setText(words.state(self.matching))
+        self.state.setVisible(bool(self.state.text()))
         matched = None if outcome is None else outcome.matched
         if matched is not self._seen:
             self._seen = matched
