@@ -279,7 +279,13 @@ def test_another_project_ends_it_and_keeps_nothing(modelling, tmp_path):
     listening = len(work.session_changed)
     work.run_long = waiting = Waiting()
     modelling.start(tmp_path / "m.mrc", {})
-    modelling.make.watch = lambda tell, number: work.create_project(tmp_path / "other.tomopick")
+
+    def watch(tell, number):
+        tell(number)
+        if number == 1:
+            work.create_project(tmp_path / "other.tomopick")
+
+    modelling.make.watch = watch
     waiting.finish()
     assert not modelling.running
     assert work.session.results() == ()
@@ -437,6 +443,9 @@ def test_the_model_stands_on_the_slice_as_large_as_it_is(modelling, tmp_path):
     # a ball of radius 5 voxels of 10 Å, in voxels of 10 Å; its box ends at the slice
     np.testing.assert_allclose(corners.mean(axis=0), [9 + SIZE / 2, 29.5, 39.5], atol=0.3)
     np.testing.assert_allclose(np.ptp(corners, axis=0), 10, atol=1.5)
+    # one of voxels twice as large
+    modelling.surface.show(ball(5.0), 20.0, "coarse")
+    assert np.ptp(viewer.layers["coarse"].data[0], axis=0) == pytest.approx(20, abs=3)
     modelling.show_class(1)
     [other] = [each for each in viewer.layers if isinstance(each, Surface)]
     assert np.ptp(other.data[0], axis=0).max() < 8
