@@ -28,7 +28,13 @@ from napari_tomopick.picking.imaging import Imaging, radial_frequencies
 from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
 from napari_tomopick.picking.score_map import apart
 from napari_tomopick.picking.template import Template
-from napari_tomopick.picking.template_places import MatchedVolume, look_closer, refined, under_mask
+from napari_tomopick.picking.template_places import (
+    MatchedVolume,
+    look_closer,
+    most_alike,
+    refined,
+    under_mask,
+)
 from napari_tomopick.picking.template_search import bank_of, search
 from napari_tomopick.picking.turned_template import TurnedTemplate
 from napari_tomopick.picking.working_grid import WorkingGrid
@@ -45,7 +51,9 @@ _RESIDUAL, _COMPONENTS = 0.2, 120
 _CLOSER_RESIDUAL, _CLOSER_COMPONENTS = 0.15, 300
 _WITHIN = 1.4  # voxels of the search grid that a peak may lie off the centre
 _ENOUGH = 200  # places looked at closely however few particles there seem to be
-_CONTROLS = 48
+_CLOSE = 0.35  # smallest distance of places, in those of particles, before their poses are known
+_STARTS = 3  # poses of a place, the best of which at full sampling is climbed from
+_CONTROLS = 32
 _STANDS_OUT = 3.0  # robust standard deviations above what is usual
 _MIGHT = 2.0
 _PUPILS, _TEACHERS = 80, 30
@@ -106,15 +114,29 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class _Posed:
-    """Places with poses: positions in voxels of the tomogram, quaternions, scores, which are controls."""
+    """Places with poses: positions in voxels of the tomogram, quaternions, scores, which are controls.
 
-    at: NDArray[np.float64]
-    turns: NDArray[np.float64]
+    Poses are ``(n, s, 3)`` and ``(n, s, 4)``: of each place the best, and others from which the best may be
+    reached as well.
+    """
+
+    all_at: NDArray[np.float64]
+    all_turns: NDArray[np.float64]
     scores: NDArray[np.float64]
     control: NDArray[np.bool_]
 
+    @property
+    def at(self) -> NDArray[np.float64]:
+        """Positions of the best poses, ``(n, 3)``."""
+        return self.all_at[:, 0]
+
+    @property
+    def turns(self) -> NDArray[np.float64]:
+        """Quaternions of the best poses, ``(n, 4)``."""
+        return self.all_turns[:, 0]
+
     def __getitem__(self, rows: NDArray[np.generic]) -> _Posed:
-        return _Posed(self.at[rows], self.turns[rows], self.scores[rows], self.control[rows])
+        return _Posed(self.all_at[rows], self.all_turns[rows], self.scores[rows], self.control[rows])
 
     def best_first(self, minimum_distance: float) -> _Posed:
         """In the order of their scores, each at least so far from all better ones; controls stay."""
@@ -192,12 +214,13 @@ def find(
         poses = everywhere.poses(at, control)
     else:
         poses = work.closer(at, control, everywhere.grid, angle_step_degrees)
-    poses = poses.best_first(0.6 * minimum_distance).standing_out(_MIGHT)
-    poses = work.final(poses, (0.75, 1.0), "refining", 5).best_first(minimum_distance)
+    poses = poses.best_first(_CLOSE * minimum_distance).standing_out(_MIGHT)
+    poses = work.final(poses, (0.75, 1.0), "refining", 5)
     if background is not None:
-        poses = work.less(background, poses, everywhere.grid, angle_step_degrees).best_first(minimum_distance)
+        poses = work.less(background, poses, everywhere.grid, angle_step_degrees)
     controls = poses.scores[poses.control]
-    poses = poses[~poses.control]
+    # a control may be a particle after all
+    poses = replace(poses, control=np.zeros(len(poses.scores), bool)).best_first(minimum_distance)
     poses = poses[inside_volume(poses.at.reshape(-1, 3), ground.shape)]
     frequency = np.linspace(0, 0.5 / ground.voxel_size_angstrom, 65)
     return Found(
@@ -250,7 +273,7 @@ class _Everywhere:
         voxel = np.rint(self.grid.to_grid(at)).astype(np.int64).reshape(-1, 3)
         index = tuple(np.clip(voxel[:, ::-1], 0, np.array(self.scores.shape) - 1).T)
         turns = self.rotations.as_quat().reshape(-1, 4)[self.orientations[index]]
-        return _Posed(at, turns, self.scores[index].astype(np.float64), control)
+        return _Posed(at[:, None], turns[:, None], self.scores[index].astype(np.float64), control)
 
 
 class _Work:
@@ -349,7 +372,7 @@ class _Work:
         standing_out = int((values > middle + _STANDS_OUT * deviation).sum())
         order = np.lexsort((*places.T, -values))
         wanted = int(np.clip(3 * standing_out, _ENOUGH, at_most))
-        places = places[order][apart(places[order], 0.6 * minimum_distance, wanted)]
+        places = places[order][apart(places[order], _CLOSE * minimum_distance, wanted)]
         control = np.zeros(len(places), bool)
         lower = np.arange(len(places) // 2, len(places))
         control[np.random.default_rng(seed).permutation(lower)[:_CONTROLS]] = True
@@ -367,15 +390,16 @@ class _Work:
         bank = bank_of(turned, rotations, _CLOSER_RESIDUAL, _CLOSER_COMPONENTS)
         matched = MatchedVolume(volume, turned)
         within = _WITHIN * float((search_grid.factors / grid.factors).mean())
-        at, turns, scores = [np.empty((0, 3))], [np.empty((0, 4))], [np.empty(0)]
+        at, turns = [np.empty((0, _STARTS, 3))], [np.empty((0, _STARTS, 4))]
+        scores = [np.empty(0)]
         for first in range(0, len(places), _SLAB):
             self.tell(0.65 + 0.1 * first / len(places), text)
             some = look_closer(
-                matched, bank, rotations, grid.to_grid(places[first : first + _SLAB]), within, 1
+                matched, bank, rotations, grid.to_grid(places[first : first + _SLAB]), within, _STARTS
             )
-            at.append(np.concatenate([p.at for p in some]))
-            turns.append(np.concatenate([p.rotations.as_quat() for p in some]))
-            scores.append(np.concatenate([p.scores for p in some]))
+            at.append(np.stack([p.at for p in some]))
+            turns.append(np.stack([p.rotations.as_quat() for p in some]))
+            scores.append(np.array([p.scores[0] for p in some]))
         found = grid.to_tomogram(np.concatenate(at))
         return _Posed(found, np.concatenate(turns), np.concatenate(scores), control)
 
@@ -387,13 +411,13 @@ class _Work:
     def final(self, poses: _Posed, shares: tuple[float, float], text: str, iterations: int) -> _Posed:
         """Climb to the best pose near each, at full sampling."""
         boxes, turned = self._close()
-        start = boxes.grid.to_grid(poses.at).reshape(-1, 3)
-        at, turns, scores = start.copy(), poses.turns.copy(), np.zeros(len(start))
+        start = boxes.grid.to_grid(poses.all_at)
+        at, turns, scores = start[:, 0].copy(), poses.turns.copy(), np.zeros(len(start))
 
         def climb(row: int) -> None:
-            at[row], rotation, scores[row] = refined(
-                boxes, turned, start[row], Rotation.from_quat(poses.turns[row]), iterations
-            )
+            begin = Rotation.from_quat(poses.all_turns[row])
+            best = most_alike(boxes, turned, start[row], begin) if len(start[row]) > 1 else 0
+            at[row], rotation, scores[row] = refined(boxes, turned, start[row, best], begin[best], iterations)
             turns[row] = rotation.as_quat()
 
         with ThreadPoolExecutor(self._threads) as pool:
@@ -401,7 +425,7 @@ class _Work:
                 done = first / len(start)
                 self.tell(shares[0] + (shares[1] - shares[0]) * done, text)
                 list(pool.map(climb, range(first, min(first + _SLAB, len(start)))))
-        return _Posed(boxes.grid.to_tomogram(at), turns, scores, poses.control)
+        return _Posed(boxes.grid.to_tomogram(at)[:, None], turns[:, None], scores, poses.control)
 
     def transfer(self, poses: _Posed) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """What became of each frequency of the template at the best of its poses; None where they are few.

@@ -144,6 +144,26 @@ def under_mask(box: NDArray[np.float32], turned: TurnedTemplate) -> NDArray[np.f
     return values / np.float32(np.sqrt(max(variance, 1e-12)))
 
 
+def most_alike(
+    boxes: LocalBoxes, turned: TurnedTemplate, at: NDArray[np.float64], rotations: Rotation
+) -> int:
+    """Number of the pose of highest score.
+
+    Parameters
+    ----------
+    boxes : LocalBoxes
+    turned : TurnedTemplate
+        On the grid of the boxes.
+    at : array, shape (s, 3)
+        x, y, z in voxels of that grid.
+    rotations : Rotation, s of them
+    """
+    voxels = np.rint(at).astype(np.int64)
+    rows = turned.rows(rotations, at - voxels)
+    data = [under_mask(boxes.box(voxel, turned.box_size), turned) for voxel in voxels]
+    return int(np.argmax([row @ values for row, values in zip(rows, data, strict=True)]))
+
+
 def refined(
     boxes: LocalBoxes,
     turned: TurnedTemplate,
