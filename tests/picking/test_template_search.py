@@ -9,7 +9,7 @@ from napari_tomopick.geometry.rotation_sampling import rotations_by_step
 from napari_tomopick.picking.imaging import Imaging, filtered, radial_frequencies, whitening_of
 from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
 from napari_tomopick.picking.template import Template
-from napari_tomopick.picking.template_places import MatchedVolume, look_closer, refined
+from napari_tomopick.picking.template_places import MatchedVolume, Neighbourhood, look_closer, refined
 from napari_tomopick.picking.template_search import bank_of, search, tiles
 from napari_tomopick.picking.turned_template import TurnedTemplate
 
@@ -172,7 +172,12 @@ def test_poses_are_found_between_voxels_and_orientations(made: SmallScene, templ
     boxes = LocalBoxes(ground, imaging, 1.0)
     angles, distances = [], []
     for poses, position, rotation in zip(coarse, made.positions, made.rotations, strict=True):
-        at, turn, score = refined(boxes, turned, poses.at[0], poses.rotations[0])
+        at, turn, score = refined(
+            Neighbourhood(boxes, turned, np.rint(poses.at[0]).astype(int)),
+            turned,
+            poses.at[0],
+            poses.rotations[0],
+        )
         assert score > poses.scores[0] - 0.02
         angles.append(np.degrees((turn.inv() * rotation).magnitude()))
         distances.append(np.linalg.norm(at - position))

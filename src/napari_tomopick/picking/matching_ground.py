@@ -14,10 +14,11 @@ from napari_tomopick.picking.working_grid import CLIP_DEVIATIONS, WorkingGrid, r
 
 _GOLD = 8.0  # standard deviations that gold reaches at least (EMAN2's rmgold)
 _DENSE = 4.0  # that dense objects reach
-_GAP = 1.6  # by which gold is denser than anything else; without such a gap none is taken for gold
+_GAP = 1.8  # by which gold is denser than anything else; without such a gap none is taken for gold
+_ELSE = 30  # dense objects that there are at least besides: particles alone in noise stand out like gold
 _BEAD_ANGSTROM = 26.0  # voxels in which gold is looked for
 _ABOUT_GOLD_ANGSTROM = 50.0
-_MARGIN = 10  # voxels about a box within which whitening feels what is cut away
+_MARGIN = 8  # voxels about a box within which whitening feels what is cut away
 _HELD = 1.2  # grids coarser than the tomogram by this factor are held in memory
 _NEVER = 1e9
 
@@ -128,7 +129,7 @@ def _gold(volume: NDArray[np.float32], spacing_angstrom: float) -> NDArray[np.bo
     smooth = ndimage.gaussian_filter(volume, 0.7)
     smooth /= np.float32(max(float(smooth.std(dtype=np.float64)), 1e-12))
     tops = smooth[(smooth > _DENSE) & (smooth == ndimage.maximum_filter(smooth, 3))]
-    levels = np.concatenate([[_DENSE], np.sort(tops)])
+    levels = np.sort(tops)[_ELSE:]
     gaps = (levels[1:] > _GAP * levels[:-1]) & (levels[1:] > _GOLD)
     if not gaps.any():
         return np.zeros(volume.shape, bool)

@@ -23,13 +23,13 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry.coordinates import inside_volume
 from napari_tomopick.geometry.rotation_sampling import rotations_by_step
-from napari_tomopick.picking.calibration import spread
 from napari_tomopick.picking.imaging import Imaging, radial_frequencies
 from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
 from napari_tomopick.picking.score_map import apart
 from napari_tomopick.picking.template import Template
 from napari_tomopick.picking.template_places import (
     MatchedVolume,
+    Neighbourhood,
     look_closer,
     most_alike,
     refined,
@@ -48,16 +48,19 @@ _SEARCH_ACROSS, _SEARCH_STEP = 10.0, 20.0  # voxels across a particle, degrees
 _CLOSER_ACROSS, CLOSER_STEP = 14.0, 15.0
 _FINAL_ACROSS = 36.0
 _RESIDUAL, _COMPONENTS = 0.2, 120
+_GLANCE_STEP, _GLANCE_COMPONENTS = 24.0, 60  # of the search from which the transfer is measured
 _CLOSER_RESIDUAL, _CLOSER_COMPONENTS = 0.15, 300
 _WITHIN = 1.4  # voxels of the search grid that a peak may lie off the centre
-_ENOUGH = 200  # places looked at closely however few particles there seem to be
-_CLOSE = 0.35  # smallest distance of places, in those of particles, before their poses are known
+_ENOUGH = 300  # places looked at closely however few particles there seem to be
+_CLOSE, _NEARLY = 0.35, 0.7  # smallest distance of places, in those of particles, after each look
 _STARTS = 3  # poses of a place, the best of which at full sampling is climbed from
 _CONTROLS = 32
-_STANDS_OUT = 3.0  # robust standard deviations above what is usual
-_MIGHT = 2.0
+_STANDS_OUT = 4.5  # standard deviations above what is usual, of scores of the search
+_MIGHT, _SURELY = 1.5, 4.0  # of scores of the second look
+_SOME, _GENEROUS = 40, 2.5
 _PUPILS, _TEACHERS = 80, 30
 _FEWEST_TEACHERS = 8
+_TEACH = 2.5
 _SLAB = 24  # places between two reports
 _GLANCE = 80  # side in voxels of the part that contrast is told from
 
@@ -145,10 +148,26 @@ class _Posed:
         kept[apart(ordered.at, minimum_distance, None)] = True
         return ordered[kept | ordered.control]
 
-    def standing_out(self, by: float) -> _Posed:
-        """Those whose score is so many deviations above that of the controls, and the controls."""
-        middle, deviation = spread(self.scores[self.control])
-        return self[(self.scores > middle + by * deviation) | self.control]
+    def promising(self) -> _Posed:
+        """Those whose scores, best first, stand out, and the controls.
+
+        At most some more than twice as many as surely do: the closest look takes longest.
+        """
+        above = _above_usual(self.scores)
+        most = _SOME + int(_GENEROUS * (above > _SURELY).sum())
+        chosen = np.zeros(len(self.scores), bool)
+        chosen[np.flatnonzero(above > _MIGHT)[:most]] = True
+        return self[chosen | self.control]
+
+
+def _above_usual(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Scores in standard deviations above what is usual, told from the lower ones: half may be particles."""
+    if not len(scores):
+        return np.empty(0)
+    low, middle = np.percentile(scores, [10.0, 40.0])
+    # of a normal distribution these lie 1.028 standard deviations apart, the second 0.253 below the middle
+    deviation = max(float(middle - low) / 1.028, 1e-9)
+    return np.asarray((scores - (middle + 0.253 * deviation)) / deviation)
 
 
 def find(
@@ -194,27 +213,25 @@ def find(
     work = _Work(ground, template, imaging, threads, report)
     step = max(angle_step_degrees, _SEARCH_STEP)
     transfer_known = False
-    everywhere: _Everywhere | None = None
     if measure_transfer:
-        everywhere = work.everywhere(step, (0.0, 0.25))
+        everywhere = work.everywhere(max(step, _GLANCE_STEP), (0.0, 0.2), _GLANCE_COMPONENTS)
         at, _ = work.peaks(everywhere, minimum_distance, _PUPILS, allowed, seed)
         pupils = everywhere.poses(at, np.zeros(len(at), bool))
-        pupils = work.final(pupils, (0.25, 0.35), "measuring the contrast transfer", 3)
+        pupils = work.final(pupils, (0.2, 0.35), "measuring the contrast transfer", 3)
         measured = work.transfer(pupils.best_first(minimum_distance))
         if measured is not None:
             work.imaging = replace(imaging, transfer=_interpolated(*measured))
             transfer_known = True
-            everywhere = None
     if exact:
         everywhere = work.everywhere_exactly(angle_step_degrees)
-    elif everywhere is None:
+    else:
         everywhere = work.everywhere(step, (0.35, 0.6))
     at, control = work.peaks(everywhere, minimum_distance, 2 * number + _ENOUGH, allowed, seed)
     if exact:
         poses = everywhere.poses(at, control)
     else:
         poses = work.closer(at, control, everywhere.grid, angle_step_degrees)
-    poses = poses.best_first(_CLOSE * minimum_distance).standing_out(_MIGHT)
+    poses = poses.best_first(_NEARLY * minimum_distance).promising()
     poses = work.final(poses, (0.75, 1.0), "refining", 5)
     if background is not None:
         poses = work.less(background, poses, everywhere.grid, angle_step_degrees)
@@ -294,7 +311,9 @@ class _Work:
     def _factor(self, across: float) -> float:
         return max(1.0, self._across / across)
 
-    def everywhere(self, step: float, shares: tuple[float, float]) -> _Everywhere:
+    def everywhere(
+        self, step: float, shares: tuple[float, float], components: int = _COMPONENTS
+    ) -> _Everywhere:
         """Score every voxel of the search grid."""
         low, high = shares
         self.tell(low, "reading")
@@ -306,7 +325,7 @@ class _Work:
         self.tell(low + 0.2 * (high - low), "searching")
         turned = TurnedTemplate(self.template, self.imaging, self.ground.spacing(grid))
         rotations = rotations_by_step(step, self.template.symmetry)
-        bank = bank_of(turned, rotations, _RESIDUAL, _COMPONENTS)
+        bank = bank_of(turned, rotations, _RESIDUAL, components)
         found = search(
             volume,
             turned,
@@ -356,7 +375,7 @@ class _Work:
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Places to look at closely, and which of them are controls.
 
-        Three times as many as stand out, so that those in the second half hardly do: controls are from there.
+        Four times as many as stand out, so that those in the second half hardly do: controls are from there.
         """
         scores = found.scores
         top = (scores == ndimage.maximum_filter(scores, size=3, mode="nearest")) & ~found.gold
@@ -364,15 +383,16 @@ class _Work:
         values = scores[tuple(index.T)]
         places = found.grid.to_tomogram(index[:, ::-1])
         if allowed is not None and len(places):
-            kept = allowed(places)
-            places, values = places[kept], values[kept]
+            may = allowed(places)
+            places, values = places[may], values[may]
         if not len(places):
             return np.empty((0, 3)), np.empty(0, bool)
-        middle, deviation = spread(values)
-        standing_out = int((values > middle + _STANDS_OUT * deviation).sum())
         order = np.lexsort((*places.T, -values))
-        wanted = int(np.clip(3 * standing_out, _ENOUGH, at_most))
-        places = places[order][apart(places[order], _CLOSE * minimum_distance, wanted)]
+        above = _above_usual(values)[order]
+        kept = apart(places[order], _CLOSE * minimum_distance, at_most)
+        standing_out = int((above[kept] > _STANDS_OUT).sum())
+        wanted = int(np.clip(4 * standing_out, _ENOUGH, at_most))
+        places = places[order][kept[:wanted]]
         control = np.zeros(len(places), bool)
         lower = np.arange(len(places) // 2, len(places))
         control[np.random.default_rng(seed).permutation(lower)[:_CONTROLS]] = True
@@ -416,8 +436,11 @@ class _Work:
 
         def climb(row: int) -> None:
             begin = Rotation.from_quat(poses.all_turns[row])
-            best = most_alike(boxes, turned, start[row], begin) if len(start[row]) > 1 else 0
-            at[row], rotation, scores[row] = refined(boxes, turned, start[row, best], begin[best], iterations)
+            around = Neighbourhood(boxes, turned, np.rint(start[row, 0]).astype(np.int64))
+            best = most_alike(around, start[row], begin) if len(start[row]) > 1 else 0
+            at[row], rotation, scores[row] = refined(
+                around, turned, start[row, best], begin[best], iterations
+            )
             turns[row] = rotation.as_quat()
 
         with ThreadPoolExecutor(self._threads) as pool:
@@ -438,8 +461,7 @@ class _Work:
         places, turns = poses.at, poses.turns
         if len(places) < _FEWEST_TEACHERS:
             return None
-        middle, deviation = spread(poses.scores)
-        standing_out = int((poses.scores > middle + _MIGHT * deviation).sum())
+        standing_out = int((_above_usual(poses.scores) > _TEACH).sum())
         best = range(int(np.clip(standing_out, _FEWEST_TEACHERS, _TEACHERS)))
         boxes, turned = self._close()
         n = turned.box_size
@@ -449,7 +471,8 @@ class _Work:
         for row in best:
             at = boxes.grid.to_grid(places[row])
             voxel = np.rint(at).astype(np.int64)
-            data = under_mask(boxes.box(voxel, n), turned) * weights
+            values = boxes.box(voxel, n).reshape(-1)[turned.inside]
+            data = under_mask(values, weights) * weights
             template = turned.rows(Rotation.from_quat(turns[row : row + 1]), (at - voxel)[None])[0]
             spectra = []
             for values in (data, template):

@@ -15,6 +15,7 @@ from napari_tomopick.picking.template_search import LEAST_VARIANCE, Bank
 from napari_tomopick.picking.turned_template import TurnedTemplate
 
 _ITERATIONS = 5
+_ROOM = 4  # voxels that a pose may move before another box is cut
 _TURN, _MOVE = np.radians(1.0), 0.15  # by which poses are changed to see what changes
 _FURTHEST_TURN, _FURTHEST_MOVE = np.radians(8.0), 0.8  # in one step
 _SETTLED_TURN, _SETTLED_MOVE = np.radians(0.3), 0.03
@@ -134,38 +135,71 @@ def look_closer(
     return found
 
 
-def under_mask(box: NDArray[np.float32], turned: TurnedTemplate) -> NDArray[np.float32]:
-    """Voxels of a box under a template's mask, less their mean, over their deviation there."""
-    values = box.reshape(-1)[turned.inside]
-    weights = turned.mask.reshape(-1)[turned.inside]
-    total = float(weights.sum(dtype=np.float64))
-    values = values - np.float32(values @ weights / total)
-    variance = float((values**2) @ weights) / total
-    return values / np.float32(np.sqrt(max(variance, 1e-12)))
-
-
-def most_alike(
-    boxes: LocalBoxes, turned: TurnedTemplate, at: NDArray[np.float64], rotations: Rotation
-) -> int:
-    """Number of the pose of highest score.
+class Neighbourhood:
+    """What lies about a place, whitened: boxes about all voxels near it are parts of one that is cut once.
 
     Parameters
     ----------
     boxes : LocalBoxes
     turned : TurnedTemplate
         On the grid of the boxes.
+    voxel : int array, shape (3,)
+        x, y, z.
+    """
+
+    def __init__(self, boxes: LocalBoxes, turned: TurnedTemplate, voxel: NDArray[np.int64]) -> None:
+        self._boxes, self._turned = boxes, turned
+        self._cut(voxel)
+
+    def _cut(self, voxel: NDArray[np.int64]) -> None:
+        self._middle = voxel
+        self._wide = self._boxes.box(voxel, self._turned.box_size + 2 * _ROOM)
+
+    def values(self, voxel: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Voxels under the template's mask about a voxel x, y, z."""
+        if np.abs(voxel - self._middle).max() > _ROOM:
+            self._cut(voxel)
+        first = (voxel - self._middle)[::-1] + _ROOM
+        n = self._turned.box_size
+        box = self._wide[tuple(slice(int(f), int(f) + n) for f in first)]
+        return box.reshape(-1)[self._turned.inside]
+
+    def score(self, at: NDArray[np.float64], rotation: Rotation) -> float:
+        """Locally normalised correlation with the template in a pose, x, y, z and one rotation."""
+        voxel = np.rint(at).astype(np.int64)
+        pose, shift = Rotation.concatenate([rotation]), (at - voxel)[None]
+        row = self._turned.rows(pose, shift)[0]
+        values = self.values(voxel)
+        return float(row @ values) / _deviation(values, self._turned.masks(pose, shift)[0])
+
+
+def under_mask(values: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Voxels under a mask less their mean, over their deviation there."""
+    mean = float(values @ mask) / float(mask.sum(dtype=np.float64))
+    return (values - np.float32(mean)) / np.float32(_deviation(values, mask))
+
+
+def _deviation(values: NDArray[np.float32], mask: NDArray[np.float32]) -> float:
+    total = float(mask.sum(dtype=np.float64))
+    centred = values - np.float32(values @ mask / total)
+    return float(np.sqrt(max(float((centred**2) @ mask) / total, 1e-12)))
+
+
+def most_alike(around: Neighbourhood, at: NDArray[np.float64], rotations: Rotation) -> int:
+    """Number of the pose of highest score.
+
+    Parameters
+    ----------
+    around : Neighbourhood
     at : array, shape (s, 3)
-        x, y, z in voxels of that grid.
+        x, y, z in voxels of its grid.
     rotations : Rotation, s of them
     """
-    voxels = np.rint(at).astype(np.int64)
-    rows = turned.rows(rotations, at - voxels)
-    data = [under_mask(boxes.box(voxel, turned.box_size), turned) for voxel in voxels]
-    return int(np.argmax([row @ values for row, values in zip(rows, data, strict=True)]))
+    return int(np.argmax([around.score(place, turn) for place, turn in zip(at, rotations, strict=True)]))
 
 
 def refined(
-    boxes: LocalBoxes,
+    around: Neighbourhood,
     turned: TurnedTemplate,
     at: NDArray[np.float64],
     rotation: Rotation,
@@ -181,9 +215,8 @@ def refined(
 
     Parameters
     ----------
-    boxes : LocalBoxes
+    around : Neighbourhood
     turned : TurnedTemplate
-        On the grid of the boxes.
     at : array, shape (3,)
         x, y, z in voxels of that grid.
     rotation : Rotation, one
@@ -197,19 +230,13 @@ def refined(
     total = float(weights.sum(dtype=np.float64))
     # rows / sqrt(m) * sqrt(sum m), and data * sqrt(m) / sqrt(sum m), are of norm 1
     to_unit = (np.sqrt(total) / np.sqrt(np.maximum(weights, 1e-3))).astype(np.float32)
-    voxel = np.rint(at).astype(np.int64)
-    data = under_mask(boxes.box(voxel, turned.box_size), turned)
     best: tuple[NDArray[np.float64], Rotation, float] | None = None
     shrink, step = 1.0, np.zeros(6)
     for turn in range(iterations + 1):
         last = turn == iterations
         new_at = at + shrink * step[3:]
         new_rotation = Rotation.from_rotvec(shrink * step[:3]) * rotation
-        nearest = np.rint(new_at).astype(np.int64)
-        if (nearest != voxel).any():
-            voxel = nearest
-            data = under_mask(boxes.box(voxel, turned.box_size), turned)
-        score = float(turned.rows(Rotation.concatenate([new_rotation]), (new_at - voxel)[None])[0] @ data)
+        score = around.score(new_at, new_rotation)
         if best is not None and score <= best[2]:
             shrink *= 0.4
             if shrink < 0.1:
@@ -219,6 +246,8 @@ def refined(
         best = at, rotation, score
         if last:
             break
+        voxel = np.rint(at).astype(np.int64)
+        data = under_mask(around.values(voxel), weights)
         rows = turned.whole(Rotation.from_rotvec(_CHANGES[:, :3]) * rotation, at - voxel + _CHANGES[:, 3:])
         slopes = (rows[1:] - rows[0]) / _BY[:, None]
         unit = slopes * to_unit
