@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from matching_scene import lumps
 from napari_tomopick.picking.template import Template, distances, even_cube
+from small_scene import lumps
 
 
 def test_a_ball_holds_what_the_template_is_made_of_and_no_more() -> None:

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from matching_scene import SmallScene, lumps, small_scene
 from napari_tomopick.geometry.rotation_sampling import rotations_by_step
+from napari_tomopick.picking.gpu import combine
 from napari_tomopick.picking.imaging import Imaging, filtered, radial_frequencies, whitening_of
 from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
 from napari_tomopick.picking.template import Template
 from napari_tomopick.picking.template_places import MatchedVolume, Neighbourhood, look_closer, refined
 from napari_tomopick.picking.template_search import bank_of, search, tiles
 from napari_tomopick.picking.turned_template import TurnedTemplate
+from small_scene import SmallScene, lumps, small_scene
 
 TILTS = (-60.0, 60.0)
 
@@ -205,14 +206,38 @@ def test_boxes_cut_from_the_file_are_those_of_the_whole(made: SmallScene) -> Non
     np.testing.assert_array_equal(corner[:, :, :3], corner[:, :, 3:6][:, :, ::-1])
 
 
-def test_gold_is_set_aside_and_particles_are_not(made: SmallScene) -> None:
-    volume = made.volume.copy()
+def test_gold_is_set_aside_and_particles_are_not() -> None:
+    rng = np.random.default_rng(0)
+    volume = rng.normal(size=(48, 96, 96)).astype(np.float32)
+    grid = np.stack(np.meshgrid(*[np.arange(8, n - 6, 14) for n in volume.shape], indexing="ij"), -1)
+    places = rng.permutation(grid.reshape(-1, 3))[:60]
     z, y, x = np.indices(volume.shape)
-    bead = (z - 30) ** 2 + (y - 80) ** 2 + (x - 6) ** 2 < 12
-    volume[bead] = -40
-    _, kept, gold = Ground(volume, 10.0, dark=True, remove_gold=True).on_grid(1.0)
-    assert gold[30, 80, 6]
+    for k, (a, b, c) in enumerate(places):
+        depth = 60.0 if k < 3 else 7.0
+        volume -= depth * np.exp(-0.5 * ((z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2) / 2.0**2)
+    _, kept, gold = Ground(volume, 20.0, dark=True, remove_gold=True).on_grid(1.0)
+    at = tuple(places.T)
+    assert gold[at][:3].all()
+    assert not gold[at][3:].any()
     assert (kept[gold] == 0).all()
-    assert gold.mean() < 0.04
-    at = np.rint(made.positions[:, ::-1]).astype(int)
-    assert not gold[tuple(at[np.linalg.norm(made.positions - [6, 80, 30], axis=1) > 14].T)].any()
+    # particles that nothing is as dense as are no gold
+    without = volume.copy()
+    for a, b, c in places[3:]:
+        without += 7.0 * np.exp(-0.5 * ((z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2) / 2.0**2)
+    assert not Ground(without, 20.0, dark=True, remove_gold=True).on_grid(1.0)[2].any()
+
+
+def test_what_a_graphics_card_computes_is_the_same() -> None:
+    # the code for the card, on the processor
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(9000, 7)).astype(np.float32)
+    maps = rng.normal(size=(7, 300)).astype(np.float32)
+    best, which = np.full(300, -2, np.float32), np.zeros(300, np.int32)
+    best[:5] = 1e3
+    combine(weights, maps, best, which, "cpu")
+    products = weights @ maps
+    assert (best[:5] == 1e3).all()
+    np.testing.assert_array_equal(which[:5], 0)
+    np.testing.assert_allclose(best[5:], products.max(axis=0)[5:], rtol=1e-5)
+    np.testing.assert_array_equal(which[5:], products.argmax(axis=0)[5:])

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 from scipy.spatial.transform import Rotation
+from threadpoolctl import threadpool_limits
 
 from napari_tomopick.geometry.coordinates import inside_volume
 from napari_tomopick.geometry.rotation_sampling import rotations_by_step
@@ -30,6 +31,7 @@ from napari_tomopick.picking.template import Template
 from napari_tomopick.picking.template_places import (
     MatchedVolume,
     Neighbourhood,
+    Poses,
     look_closer,
     most_alike,
     refined,
@@ -47,18 +49,18 @@ Allowed = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 _SEARCH_ACROSS, _SEARCH_STEP = 10.0, 20.0  # voxels across a particle, degrees
 _CLOSER_ACROSS, CLOSER_STEP = 14.0, 15.0
 _FINAL_ACROSS = 36.0
-_RESIDUAL, _COMPONENTS = 0.2, 120
+_RESIDUAL, _COMPONENTS = 0.2, 100
 _GLANCE_STEP, _GLANCE_COMPONENTS = 24.0, 60  # of the search from which the transfer is measured
 _CLOSER_RESIDUAL, _CLOSER_COMPONENTS = 0.15, 300
 _WITHIN = 1.4  # voxels of the search grid that a peak may lie off the centre
 _ENOUGH = 300  # places looked at closely however few particles there seem to be
 _CLOSE, _NEARLY = 0.35, 0.7  # smallest distance of places, in those of particles, after each look
-_STARTS = 3  # poses of a place, the best of which at full sampling is climbed from
+_STARTS = 2  # poses of a place, the best of which at full sampling is climbed from
 _CONTROLS = 32
 _STANDS_OUT = 4.5  # standard deviations above what is usual, of scores of the search
 _MIGHT, _SURELY = 1.5, 4.0  # of scores of the second look
-_SOME, _GENEROUS = 40, 2.5
-_PUPILS, _TEACHERS = 80, 30
+_SOME, _GENEROUS, _MORE = 100, 1.3, 40
+_PUPILS, _TEACHERS = 60, 30
 _FEWEST_TEACHERS = 8
 _TEACH = 2.5
 _SLAB = 24  # places between two reports
@@ -151,10 +153,10 @@ class _Posed:
     def promising(self) -> _Posed:
         """Those whose scores, best first, stand out, and the controls.
 
-        At most some more than twice as many as surely do: the closest look takes longest.
+        At most a third and some more than surely do: the closest look takes longest.
         """
         above = _above_usual(self.scores)
-        most = _SOME + int(_GENEROUS * (above > _SURELY).sum())
+        most = max(_SOME, _MORE + int(_GENEROUS * (above > _SURELY).sum()))
         chosen = np.zeros(len(self.scores), bool)
         chosen[np.flatnonzero(above > _MIGHT)[:most]] = True
         return self[chosen | self.control]
@@ -226,13 +228,13 @@ def find(
         everywhere = work.everywhere_exactly(angle_step_degrees)
     else:
         everywhere = work.everywhere(step, (0.35, 0.6))
-    at, control = work.peaks(everywhere, minimum_distance, 2 * number + _ENOUGH, allowed, seed)
+    at, control = work.peaks(everywhere, minimum_distance, number + _ENOUGH, allowed, seed)
     if exact:
         poses = everywhere.poses(at, control)
     else:
         poses = work.closer(at, control, everywhere.grid, angle_step_degrees)
     poses = poses.best_first(_NEARLY * minimum_distance).promising()
-    poses = work.final(poses, (0.75, 1.0), "refining", 5)
+    poses = work.final(poses, (0.75, 1.0), "refining", 4)
     if background is not None:
         poses = work.less(background, poses, everywhere.grid, angle_step_degrees)
     controls = poses.scores[poses.control]
@@ -412,14 +414,21 @@ class _Work:
         within = _WITHIN * float((search_grid.factors / grid.factors).mean())
         at, turns = [np.empty((0, _STARTS, 3))], [np.empty((0, _STARTS, 4))]
         scores = [np.empty(0)]
-        for first in range(0, len(places), _SLAB):
-            self.tell(0.65 + 0.1 * first / len(places), text)
-            some = look_closer(
-                matched, bank, rotations, grid.to_grid(places[first : first + _SLAB]), within, _STARTS
-            )
-            at.append(np.stack([p.at for p in some]))
-            turns.append(np.stack([p.rotations.as_quat() for p in some]))
-            scores.append(np.array([p.scores[0] for p in some]))
+        there = grid.to_grid(places)
+
+        def look(first: int) -> list[Poses]:
+            return look_closer(matched, bank, rotations, there[first : first + _SLAB], within, _STARTS)
+
+        together = _SLAB * self._threads
+        # matrix products by one thread each: their own threads wait for one another where others work as well
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self._threads) as pool:
+            for first in range(0, len(places), together):
+                self.tell(0.65 + 0.1 * first / len(places), text)
+                starts = range(first, min(first + together, len(places)), _SLAB)
+                some = [poses for part in pool.map(look, starts) for poses in part]
+                at.append(np.stack([p.at for p in some]))
+                turns.append(np.stack([p.rotations.as_quat() for p in some]))
+                scores.append(np.array([p.scores[0] for p in some]))
         found = grid.to_tomogram(np.concatenate(at))
         return _Posed(found, np.concatenate(turns), np.concatenate(scores), control)
 

@@ -17,6 +17,7 @@ from scipy import fft, linalg
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
+from napari_tomopick.picking.gpu import combine, graphics_card
 from napari_tomopick.picking.template_kernels import keep_best
 from napari_tomopick.picking.turned_template import TurnedTemplate
 
@@ -81,12 +82,26 @@ def bank_of(turned: TurnedTemplate, rotations: Rotation, residual: float, at_mos
     # some stand for all: the components are those of a smooth function of the orientation
     chosen = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(int))
     rows = turned.rows(rotations[chosen])
+    with threadpool_limits(1, "blas"):
+        return _bank(turned, rotations, rows, len(chosen) == count, residual, at_most)
+
+
+def _bank(
+    turned: TurnedTemplate,
+    rotations: Rotation,
+    rows: NDArray[np.float32],
+    complete: bool,
+    residual: float,
+    at_most: int,
+) -> Bank:
+    """The bank, from some or all of its rows."""
+    count = len(rotations)
     values, basis = _components(rows, min(at_most, *rows.shape))
     power = float(np.einsum("rv,rv->", rows, rows, dtype=np.float64))
     left = np.maximum(1 - np.cumsum(values) / power, 0.0)
     size = min(len(values), int(np.searchsorted(-left, -(residual**2))) + 1)
     basis = np.ascontiguousarray(basis[:size])
-    if len(chosen) == count:
+    if complete:
         weights = rows @ basis.T
     else:
         weights = np.empty((count, size), np.float32)
@@ -221,6 +236,11 @@ def _combine(
     which: NDArray[np.int32],
     threads: int,
 ) -> None:
+    device = graphics_card()
+    if device is not None:
+        combine(weights, maps, best, which, device)
+        return
+
     def chunk(first: int) -> None:
         part = slice(first, min(first + _COLUMNS, maps.shape[1]))
         columns = np.ascontiguousarray(maps[:, part])

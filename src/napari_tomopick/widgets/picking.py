@@ -243,6 +243,7 @@ class PickingDock(Dock):
             ),
             (
                 ("Boxing", "Find particles with a network that is taught by a few clicks"),
+                ("Initial model", "Make a map of extracted particles, to look for more of them with"),
                 ("Template matching", "Find particles that look like a map, with their orientations"),
             ),
         ):

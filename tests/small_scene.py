@@ -15,6 +15,8 @@ from napari_tomopick.samples.phantoms import Blobs
 
 SIZE = (96, 88, 56)  # x, y, z
 VOXEL = 10.0
+FEWER = {"_ENOUGH": 80, "_SOME": 24, "_MORE": 10, "_PUPILS": 20, "_CONTROLS": 16}
+"""Constants of template matching for a tomogram of this size."""
 
 
 @dataclass(frozen=True, eq=False)
