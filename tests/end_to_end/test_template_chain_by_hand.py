@@ -30,7 +30,9 @@ def test_from_clicks_to_matches(tmp_path):
         hand.until(lambda s: len(s["results"]) == 1, "the subtomograms")
         hand.click("Picking")
         hand.click("open-initial-model")
-        hand.until(lambda s: "12 subtomograms" in s["widgets"].get("model-about", {}).get("text", ""), "them")
+        hand.until(
+            lambda s: " subtomograms of 24" in s["widgets"].get("model-about", {}).get("text", ""), "them"
+        )
         hand.click("run-model")
         hand.until(lambda s: len(s["results"]) == 2, "the model", timeout=120)
         hand.click("model-template")
