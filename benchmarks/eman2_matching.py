@@ -31,10 +31,8 @@ def orientations(delta: float) -> Rotation:
     return Rotation.from_euler("ZXZ", angles, degrees=True)
 
 
-def match(
-    volume: Volume, density: NDArray, *, vthr: float, delta: float = 30.0, number: int = 500
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Positions x, y, z and scores, best first.
+def score_map(volume: Volume, density: NDArray, delta: float = 30.0) -> Volume:
+    """The largest correlation over all orientations, in standard deviations.
 
     Parameters
     ----------
@@ -42,11 +40,8 @@ def match(
         Dense is dark.
     density : array, shape (n, n, n)
         Dense is bright, at the same voxel size.
-    vthr : float
-        In standard deviations of the map.
     delta : float
         In degrees.
-    number : int
     """
     box = len(density)
     reference = -_edge_normalised(_filtered(density.astype(np.float32), low=0.4, high=4 / box))
@@ -62,7 +57,24 @@ def match(
     # what was compared had its centre at voxel box // 2
     best = np.roll(best, [box // 2] * 3, axis=(0, 1, 2))
     found = _edge_normalised(_filtered(best, low=0.3, high=24 / volume.shape[2]))
-    found *= 1 - _gold(volume)
+    return found * (1 - _gold(volume))
+
+
+def picks(
+    found: Volume, box: int, vthr: float, number: int = 500
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions x, y, z and scores, best first.
+
+    Parameters
+    ----------
+    found : float32 array ``[z, y, x]``
+        From `score_map`.
+    box : int
+        Of the reference.
+    vthr : float
+        In standard deviations of the map.
+    number : int
+    """
     return _regions(np.where(found >= vthr, found, 0), box, number)
 
 

@@ -1,7 +1,7 @@
 """How fast a template is matched, and how well: against pytme, or against plain transforms by SciPy.
 
     python benchmarks/matching.py [--peer-python PATH] [--threads 2] [--rotations 40 200] [--rounds 3]
-        [--default-only]
+        [--default-only] [--signals 0.15 0.06]
 
 --peer-python is an interpreter of an environment with pytme (`pip install pytme pyfftw`); without it, ours is
 only compared with whole-volume transforms by `scipy.fft`, which is in the table in any case.
@@ -139,11 +139,11 @@ def report(found: dict[str, Measured], counts: Sequence[int], mask: NDArray[np.f
                 )
 
 
-def by_default(threads: int, rounds: int, peer: str | None) -> None:
+def by_default(threads: int, rounds: int, peer: str | None, signals: Sequence[float]) -> None:
     """Print how our default compares with an exact search in 2000 orientations."""
     rotations = uniform_rotations(_MANY)
     print("| signal | program | s | found | off | angle |\n|---|---|---|---|---|---|")
-    for snr in _STRENGTHS:
+    for snr in signals:
         made = scene(snr=snr)
         times, places, turns = [], np.empty((0, 3)), Rotation.identity(0)
         for _ in range(rounds):
@@ -353,12 +353,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rotations", type=int, nargs=2, default=[40, 200])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--signals", type=float, nargs="+", default=_STRENGTHS)
     parser.add_argument("--default-only", action="store_true", help="leave the exact search out")
     options = parser.parse_args()
     if not options.default_only:
         _exact_section(options)
     print(f"default mode on {options.threads} threads, best of {options.rounds}")
-    by_default(options.threads, options.rounds, options.peer_python)
+    by_default(options.threads, options.rounds, options.peer_python, options.signals)
 
 
 def _exact_section(options: argparse.Namespace) -> None:

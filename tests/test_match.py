@@ -142,9 +142,8 @@ def test_another_voxel_size_is_resampled_and_it_is_said(
         {"exact": True, "angle_step_degrees": 30.0},
         {"background_correction": True},
         {"contrast_transfer_from": "defocus", "defocus_angstrom": 20000.0},
-        {"contrast_transfer_from": "none", "whiten": False},
     ],
-    ids=["exact", "background", "defocus", "plain"],
+    ids=["exact", "background", "defocus"],
 )
 def test_other_ways_find_the_same(
     options: dict[str, object], tomogram: Tomogram, template: Template, made: SmallScene

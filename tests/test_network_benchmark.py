@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from benchmark_modules import BENCHMARKS, benchmark
 
@@ -82,7 +83,7 @@ def test_clicks_are_what_a_user_clicks() -> None:
     things = {"gold": places[110:115], "membrane": places[115:]}
     scene = scenes.Scene(
         "", np.zeros((150,) * 3, np.float32), 10.0, (-60, 60), 20.0, places[:20], others, things,
-        np.zeros((8,) * 3, np.float32),
+        np.zeros((8,) * 3, np.float32), Rotation.identity(20),
     )  # fmt: skip
     clicks = scene.clicks(10, seed=3)
     again = scene.clicks(10, seed=3)
