@@ -57,6 +57,21 @@ def boxes_inside(
     return np.asarray(((corners >= 0) & (corners <= upper)).all(axis=1))
 
 
+def mirrored_indices(first: int, count: int, size: int) -> NDArray[np.int64]:
+    """Indices of so many voxels along an axis, those outside mirrored: d c b a | a b c d | d c b a.
+
+    Parameters
+    ----------
+    first : int
+        Where they begin; may be negative.
+    count : int
+    size : int
+        Of the axis.
+    """
+    index = np.mod(np.arange(first, first + count), 2 * size)
+    return np.asarray(np.minimum(index, 2 * size - 1 - index))
+
+
 def boxes_touching(
     corners: NDArray[np.int64], box_size: int, shape_zyx: tuple[int, int, int]
 ) -> NDArray[np.bool_]:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.spatial.transform import Rotation
 
-from napari_tomopick.geometry.cropping import check_box_size, spline_coefficients
+from napari_tomopick.geometry.cropping import check_box_size, mirrored_indices, spline_coefficients
 
 Report = Callable[[int, int, str], None]
 
@@ -345,8 +345,8 @@ def _piece(volume: Any, tile: tuple[Span, ...], template: _Template) -> NDArray[
     """What the places of a tile look at; mirrored at the faces of the volume."""
     places, spans = [], []
     for (first, end), n in zip(tile, volume.shape, strict=True):
-        at = np.arange(first - template.before, end + template.after) % (2 * n)
-        at = np.where(at >= n, 2 * n - 1 - at, at)
+        start = first - template.before
+        at = mirrored_indices(start, end + template.after - start, n)
         spans.append(slice(int(at.min()), int(at.max()) + 1))
         places.append(at - at.min())
     part = np.asarray(volume[tuple(spans)], dtype=np.float32)

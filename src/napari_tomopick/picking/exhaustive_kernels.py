@@ -61,6 +61,7 @@ def turned(coefficients, rotation, offsets, out):  # type: ignore[no-untyped-def
             out[i] = 0.0
             continue
         x, y, z = min(max(x, 0.0), last), min(max(y, 0.0), last), min(max(z, 0.0), last)
+        # the sum of `sampling_kernels.cubic`: as a function of its own it makes that loop a third slower
         ix, iy, iz = int(x), int(y), int(z)
         wx0, wx1, wx2, wx3 = _weights(np.float32(x - ix))
         wy = _weights(np.float32(y - iy))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_tomopick.geometry.cropping import mirrored_indices
 from napari_tomopick.picking.imaging import Imaging, filtered, radial_frequencies
 from napari_tomopick.picking.working_grid import CLIP_DEVIATIONS, WorkingGrid, robust_range
 
@@ -106,7 +107,7 @@ class Ground:
             Its first voxel x, y, z.
         size : int
         """
-        rows = [_mirrored(int(f), size, n) for f, n in zip(first[::-1], self.shape, strict=True)]
+        rows = _rows(first, size, self.shape)
         spans = [slice(int(r.min()), int(r.max()) + 1) for r in rows]
         part = np.asarray(self.data[tuple(spans)], np.float32)
         part = part[np.ix_(*[r - s.start for r, s in zip(rows, spans, strict=True)])]
@@ -114,10 +115,9 @@ class Ground:
         return np.clip(part, -CLIP_DEVIATIONS, CLIP_DEVIATIONS)
 
 
-def _mirrored(first: int, size: int, n: int) -> NDArray[np.int64]:
-    """Indices of voxels from ``first`` on, those outside mirrored (d c b a | a b c d | d c b a)."""
-    index = np.mod(np.arange(first, first + size), 2 * n)
-    return np.minimum(index, 2 * n - 1 - index)
+def _rows(first: NDArray[np.int64], size: int, shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    """Indices z, y, x of a cube whose first voxel is x, y, z; mirrored beyond the faces."""
+    return [mirrored_indices(int(f), size, n) for f, n in zip(first[::-1], shape, strict=True)]
 
 
 def _gold(volume: NDArray[np.float32], spacing_angstrom: float) -> NDArray[np.bool_]:
@@ -164,7 +164,9 @@ class LocalBoxes:
         """The cube whose voxel ``size // 2`` is this one (x, y, z), whitened."""
         first = np.asarray(voxel) - size // 2
         if self._held is not None:
-            rows = [_mirrored(int(f), size, n) for f, n in zip(first[::-1], self._held.shape, strict=True)]
+            rows = [
+                mirrored_indices(int(f), size, n) for f, n in zip(first[::-1], self._held.shape, strict=True)
+            ]
             return self._held[np.ix_(*rows)]
         wide = size + 2 * _MARGIN
         if wide not in self._weights:

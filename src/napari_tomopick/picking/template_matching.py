@@ -368,7 +368,14 @@ class _Work:
 
     def less(self, background: Template, poses: _Posed, grid: WorkingGrid, step: float) -> _Posed:
         """Take away what another template scores at the same places, less what is usual of it."""
-        other = _Work(self.ground, background, self.imaging, self._threads, None)
+        # told so that it can be stopped
+        other = _Work(
+            self.ground,
+            background,
+            self.imaging,
+            self._threads,
+            lambda _share, _text: self.tell(1.0, "comparing with random phases"),
+        )
         theirs = other.final(other.closer(poses.at, poses.control, grid, step), (0, 1), "", 3).scores
         return replace(poses, scores=poses.scores - (theirs - float(np.median(theirs))))
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from napari_tomopick.errors import FileFormatError, ModelError, ParameterError
 from napari_tomopick.geometry.coordinates import as_positions
-from napari_tomopick.io.volumes import open_volume
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.picking import encoder, kinds
 from napari_tomopick.picking.calibration import IMPARTIAL
@@ -29,6 +28,7 @@ from napari_tomopick.picking.size import estimated_diameter
 from napari_tomopick.picking.training import Lesson, Training, beginnings
 from napari_tomopick.picking.working_grid import WORKING_DIAMETER, WorkingGrid
 from napari_tomopick.protocols.describe import Progress
+from napari_tomopick.protocols.voxels import voxels_of
 
 __all__ = [
     "ROUNDS",
@@ -96,7 +96,7 @@ def prepare(
     ParameterError
         If a particle is too large for the tomogram.
     """
-    data = _voxels(tomogram)
+    data = voxels_of(tomogram)
     places = as_positions(positive)
     diameter, dark = settings.particle_size, tomogram.particles_are_dark
     if not len(places) and (diameter is None or dark is None):
@@ -147,18 +147,6 @@ def _examined(
     except ValueError as error:
         raise FileFormatError(f"{tomogram.path.name}: {error}") from error
     return examined
-
-
-def _voxels(tomogram: Tomogram) -> object:
-    volume = open_volume(
-        tomogram.path, voxel_size_angstrom=tomogram.voxel_size_angstrom, override_header=True
-    )
-    if volume.shape != tomogram.shape:
-        raise FileFormatError(
-            f"{tomogram.path}: has the shape {volume.shape} (z, y, x), not {tomogram.shape} as before: "
-            "was it replaced by another file?"
-        )
-    return volume.data
 
 
 def learn(
@@ -344,7 +332,7 @@ def _all_examined(
             examined.append(
                 _examined(
                     each.tomogram,
-                    _voxels(each.tomogram),
+                    voxels_of(each.tomogram),
                     first.diameter * ratio,
                     box,
                     first.dark,
@@ -391,7 +379,7 @@ def score(
         dark = picker.dark if target.particles_are_dark is None else target.particles_are_dark
         target = _examined(
             target,
-            _voxels(target),
+            voxels_of(target),
             picker.diameter(size),
             FIELD_OF_VIEW * picker.working_diameter(size),
             dark,

@@ -26,6 +26,7 @@ from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import Session
 from napari_tomopick.project.names import free_name
+from napari_tomopick.project.records import ParticleSet
 from napari_tomopick.protocols.average import average
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_factor, binning_line
 from napari_tomopick.protocols.convert import particles_of_general_models
@@ -336,6 +337,44 @@ def _propose(session: Session, before: Model, result: TrackedModel) -> str:
         with session.edit(f"Track {_count(len(np.unique(levels)), 'slice')}"):
             session.add_points(before.uid, points, levels, proposed=True)
     return "\n".join(result.lines())
+
+
+def keep_in_set(
+    session: Session,
+    found: ParticleSet | None,
+    label: str,
+    tomogram: str,
+    particles: Particles,
+    step: Step,
+    colour: str,
+) -> str:
+    """Let these be the particles of a set in a tomogram, as one edit; return the uid of the set.
+
+    Parameters
+    ----------
+    session : Session
+    found : ParticleSet, optional
+        The set; None where there is none yet, and one is made.
+    label : str
+        What a new one is called, if the name is free.
+    tomogram : str
+    particles : Particles
+    step : Step
+        What found them.
+    colour : str
+        Of a new one.
+
+    Raises
+    ------
+    ParameterError
+        If there are no particles, and there is no set yet.
+    """
+    if found is not None:
+        session.replace_particles(found.uid, tomogram, particles, step)
+        return found.uid
+    if not len(particles):
+        raise ParameterError(f"there are no particles to keep in {tomogram!r}: lower the threshold")
+    return session.add_particles(_free_set_name(session, label), particles, step, colour=colour)
 
 
 def _particles_among(models: Sequence[Model]) -> tuple[list[Model], list[str]]:

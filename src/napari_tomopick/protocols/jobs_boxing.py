@@ -20,6 +20,7 @@ from napari_tomopick.picking.references import References
 from napari_tomopick.project import Session, TomogramStatus
 from napari_tomopick.project.names import counted, free_name
 from napari_tomopick.project.records import ParticleSet
+from napari_tomopick.protocols.jobs import keep_in_set
 
 DEFAULT_LABEL = "particles"
 PICKS_COLOUR = "#ffd166"
@@ -182,14 +183,7 @@ def keep_picks(session: Session, label: str, tomogram: str, particles: Particles
     ParameterError
         If there are none, and there is no set of them yet.
     """
-    found = picks_of(session, label)
-    if found is not None:
-        session.replace_particles(found.uid, tomogram, particles, step)
-        return found.uid
-    if not len(particles):
-        raise ParameterError(f"there are no particles to keep in {tomogram!r}: lower the threshold")
-    taken = {other.name for other in session.particle_sets()}
-    return session.add_particles(free_name(label, taken), particles, step, colour=PICKS_COLOUR)
+    return keep_in_set(session, picks_of(session, label), label, tomogram, particles, step, PICKS_COLOUR)
 
 
 def picking_step(

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.io.volumes import write_mrc
@@ -15,12 +13,10 @@ from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.picking.template import Template
 from napari_tomopick.project import Session
-from napari_tomopick.project.names import free_name
 from napari_tomopick.project.records import ParticleSet
 from napari_tomopick.protocols.describe import Progress
-from napari_tomopick.protocols.jobs import Job, made_by
-from napari_tomopick.protocols.match import Matched, match
-from napari_tomopick.protocols.match import _part as searched_part
+from napari_tomopick.protocols.jobs import Job, keep_in_set, made_by
+from napari_tomopick.protocols.match import Matched, match, searched_sections
 
 STEP = "match"
 MATCHES_COLOUR = "#4cc9f0"
@@ -46,13 +42,7 @@ def keep_matches(session: Session, label: str, tomogram: str, particles: Particl
         If there are none, and there is no set of them yet.
     """
     found = matches_of(session, label)
-    if found is not None:
-        session.replace_particles(found.uid, tomogram, particles, step)
-        return found.uid
-    if not len(particles):
-        raise ParameterError(f"there are no particles to keep in {tomogram!r}: lower the threshold")
-    taken = {other.name for other in session.particle_sets()}
-    return session.add_particles(free_name(label, taken), particles, step, colour=MATCHES_COLOUR)
+    return keep_in_set(session, found, label, tomogram, particles, step, MATCHES_COLOUR)
 
 
 def matching_step(
@@ -75,7 +65,7 @@ def first_section(result: Matched, sections: tuple[int, int] | None) -> int:
     """The section of the tomogram at which the maps of a search of some sections begin."""
     tomogram = result.tomogram
     around = result.template.diameter_angstrom / tomogram.voxel_size_angstrom
-    return searched_part(np.broadcast_to(np.int8(0), tomogram.shape), sections, around)[1]
+    return searched_sections(tomogram, sections, around)[0]
 
 
 def match_job(

@@ -13,6 +13,8 @@ from scipy import ndimage
 
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.geometry.contrast_transfer import contrast_transfer
+from napari_tomopick.geometry.coordinates import rescale_positions
+from napari_tomopick.geometry.cropping import nearest_voxels
 from napari_tomopick.geometry.missing_wedge import check_tilt_range
 from napari_tomopick.geometry.rotation_sampling import rotation_count
 from napari_tomopick.geometry.symmetry import point_group, symmetry_name
@@ -25,6 +27,7 @@ from napari_tomopick.picking.matching_ground import Ground
 from napari_tomopick.picking.template import Template
 from napari_tomopick.picking.template_matching import CLOSER_STEP, Allowed, Found, brighter, find
 from napari_tomopick.protocols.describe import Bounds, Progress
+from napari_tomopick.protocols.voxels import voxels_of
 
 __all__ = ["Matched", "load_template", "match"]
 
@@ -254,7 +257,8 @@ def match(
             f"{min(tomogram.shape)} along its shortest axis; check both voxel sizes ({size:g} Å here, "
             f"{template.voxel_size_angstrom:g} Å of the template)"
         )
-    data, first = _part(_voxels(tomogram), sections, diameter)
+    first, last = searched_sections(tomogram, sections, diameter)
+    data = voxels_of(tomogram)[first:last]
     messages = list(template.messages)
     if abs(template.voxel_size_angstrom / size - 1) > _SAME_SIZE:
         messages.append(
@@ -278,7 +282,8 @@ def match(
         if dark is None:
             dark = not brighter(ground, template, imaging, threads)
             messages.append(f"particles are {'dark' if dark else 'bright'}: so the template matches best")
-            ground = Ground(data, size, dark=dark, remove_gold=rmgold)
+            if not dark:
+                ground = Ground(data, size, dark=False, remove_gold=rmgold)
         apart = APART * diameter if dthr is None else dthr
         found = find(
             ground,
@@ -326,33 +331,32 @@ def describe_search(template: Template, angle_step_degrees: float) -> str:
     return f"{count} orientations{symmetry}, {angle_step_degrees:g}° apart"
 
 
-def _voxels(tomogram: Tomogram) -> NDArray[np.generic]:
-    volume = open_volume(
-        tomogram.path, voxel_size_angstrom=tomogram.voxel_size_angstrom, override_header=True
-    )
-    if volume.shape != tomogram.shape:
-        raise FileFormatError(
-            f"{tomogram.path}: has the shape {volume.shape} (z, y, x), not {tomogram.shape} as before: "
-            "was it replaced by another file?"
-        )
-    data: NDArray[np.generic] = volume.data
-    return data
+def searched_sections(
+    tomogram: Tomogram, sections: tuple[int, int] | None, diameter: float
+) -> tuple[int, int]:
+    """First section that is read to search some, and the one after the last: a particle's width around them.
 
+    Parameters
+    ----------
+    tomogram : Tomogram
+    sections : tuple of 2 int, optional
+        First and last that are searched; None: all.
+    diameter : float
+        Of a particle in voxels.
 
-def _part(
-    data: NDArray[np.generic], sections: tuple[int, int] | None, diameter: float
-) -> tuple[NDArray[np.generic], int]:
-    """The sections to be searched and a particle's width around them, and the first of them."""
+    Raises
+    ------
+    ParameterError
+        If there are no such sections.
+    """
+    count = tomogram.shape[0]
     if sections is None:
-        return data, 0
+        return 0, count
     low, high = sections
-    if not 0 <= low <= high < data.shape[0]:
-        raise ParameterError(
-            f"sections go from 0 to {data.shape[0] - 1} here, the lower first; got {low} to {high}"
-        )
+    if not 0 <= low <= high < count:
+        raise ParameterError(f"sections go from 0 to {count - 1} here, the lower first; got {low} to {high}")
     around = int(np.ceil(diameter))
-    first, last = max(0, low - around), min(data.shape[0], high + around + 1)
-    return data[first:last], first
+    return max(0, low - around), min(count, high + around + 1)
 
 
 def _transfer(tomogram: Tomogram, defocus_angstrom: float | None) -> Radial:
@@ -405,7 +409,7 @@ def _allowed(
             across = places[:, :2]
             kept &= ((across >= diameter / 2) & (across <= size[:2] - 1 - diameter / 2)).all(axis=1)
         if inside is not None:
-            voxel = np.floor((places[:, ::-1] + 0.5) / factor).astype(np.int64)
+            voxel = nearest_voxels(rescale_positions(places, 1 / factor))[:, ::-1]
             voxel = np.clip(voxel, 0, np.array(inside.shape) - 1)
             kept &= inside[tuple(voxel.T)]
         return kept
