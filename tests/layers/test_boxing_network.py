@@ -287,7 +287,7 @@ def test_galleries(boxed):
     galleries["positive"].click(1)
     np.testing.assert_allclose(boxed.viewer.dims.point, np.round(BALLS[1][::-1]))
     particles.go_to(3)
-    assert boxed.review.selected == [(PREVIEW, int(particles.boxes.ids[3]))]
+    assert boxed.review.selection.rows == [(PREVIEW, int(particles.boxes.ids[3]))]
     place = particles.boxes.positions[0]
     particles.click(0, control=True)
     np.testing.assert_array_equal(boxing.model("negative").points[-1], place)

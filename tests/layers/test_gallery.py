@@ -344,7 +344,7 @@ def test_going_there(shown, picked, gallery):
 def test_going_to_a_particle_selects_it(shown, particles, gallery):
     gallery.show(particles)
     gallery.go_to(3)
-    assert shown.review.selected == [(particles, 30)]
+    assert shown.review.selection.rows == [(particles, 30)]
     assert gallery.current == 3
 
 

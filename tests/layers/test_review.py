@@ -175,9 +175,9 @@ def test_jumping_to_a_particle_shows_its_slice_and_selects_it(shown, review):
     position = review.particles(uid).positions[2]
     assert shown.viewer.dims.point[0] == np.round(position[2])
     assert np.allclose(shown.viewer.scene.camera.center[1:], position[[1, 0]])
-    assert review.selected == [(uid, 3)]
+    assert review.selection.rows == [(uid, 3)]
     review.set_look(colour_by="score")
-    assert review.selected == [(uid, 3)]
+    assert review.selection.rows == [(uid, 3)]
 
 
 def test_arrows_are_still_wanted_after_all_sets_were_gone(shown):

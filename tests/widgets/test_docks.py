@@ -64,7 +64,7 @@ def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
     press(review, "next-particle")
     press(review, "next-particle")
     assert review.which.text() == "particle 2 of 5"
-    assert workspace.review.selected == [(uid, 2)]
+    assert workspace.review.selection.rows == [(uid, 2)]
     press(review, "delete-particles")
     assert workspace.session.particles(uid).ids.tolist() == [1, 3, 4, 5]
     press(review, "undo")

@@ -381,7 +381,7 @@ class Picks:
         if self.live:
             self._keep(particles.select(~gone))
         else:
-            boxing.workspace.review.delete_particles([(self.set_uid, int(i)) for i in particles.ids[gone]])
+            boxing.workspace.review.delete_particles({self.set_uid: particles.ids[gone]})
 
     def delete_from(self, particle_id: int) -> None:
         """Throw out a particle and all with a lower score, by raising the threshold where that does it."""

@@ -328,7 +328,7 @@ class Gallery:
     def _follow_selection(self) -> None:
         """Frame the one that the user has selected elsewhere, and show its page."""
         work, boxes = self._workspace, self.boxes
-        selected = work.review.selected if boxes.is_set else work.picking.view.selected
+        selected = work.review.selection.rows if boxes.is_set else work.picking.view.selected
         if len(selected) == 1 and selected != self._selected and selected[0][0] == boxes.uid:
             for place in np.flatnonzero(boxes.ids == selected[0][1]).tolist():
                 self._frame(place)
@@ -386,11 +386,10 @@ class Gallery:
 
     def _remove(self, boxes: Boxes) -> None:
         """Delete the points or particles of boxes, as one edit."""
-        rows = [(boxes.uid, int(i)) for i in boxes.ids]
         if boxes.is_set:
-            self._workspace.review.delete_particles(rows)
+            self._workspace.review.delete_particles({boxes.uid: boxes.ids})
         else:
-            self._workspace.picking.points_deleted(rows)
+            self._workspace.picking.points_deleted([(boxes.uid, int(i)) for i in boxes.ids])
 
     def _is_fresh(self) -> bool:
         now = self._found().sorted(self.sorting, self.reverse)

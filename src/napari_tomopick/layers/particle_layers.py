@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
 from napari_tomopick.geometry.sampling import spacing
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.selection import Ids, Selection
 from napari_tomopick.layers.user_points import DEFAULT_BOX, MIN_POINT_PIXELS
 from napari_tomopick.models.particles import Particles
 
@@ -104,22 +105,32 @@ def colours(particles: Particles, colour: str, look: Look) -> NDArray[np.float32
 class ParticleView:
     """Draws particle sets.
 
+    napari's selected points are a projection of the selection, and what a user selects in napari is taken
+    over into it. napari alone cannot keep it: it knows rows of the layer, which change with every edit, and
+    loses those that are not drawn.
+
     Parameters
     ----------
+    selection : Selection
     deleted : callable
-        Called with a list of (set uid, particle id) a user deleted in napari.
+        Called with ``{set uid: ids}`` of what a user deleted in napari.
     misunderstood : callable
         Called when the layer was changed in another way; it must be drawn again.
     """
 
     def __init__(
-        self, deleted: Callable[[list[tuple[str, int]]], None], misunderstood: Callable[[], None]
+        self,
+        selection: Selection,
+        deleted: Callable[[dict[str, Ids]], None],
+        misunderstood: Callable[[], None],
     ) -> None:
+        self._selection = selection
         self._deleted = deleted
         self._misunderstood = misunderstood
         self._drawing = False
-        self._rows: list[tuple[str, int]] = []
-        self._index: dict[tuple[str, int], int] = {}
+        self._uids: list[str] = []
+        self._ids: list[Ids] = []
+        self._starts = np.zeros(1, np.int64)
         self.points = compat.Points(
             np.empty((0, 3)),
             ndim=3,
@@ -145,6 +156,8 @@ class ParticleView:
         self._hidden_points, self._hidden_arrows = map(compat.HiddenWhileEmpty, (self.points, self.arrows))
         compat.visible_from_afar(self.points, MIN_POINT_PIXELS)
         self.points.events.data.connect(self._on_points)
+        self.points.selected_data.events.items_changed.connect(self._on_selected)
+        selection.changed.connect(self._project)
 
     @property
     def layers(self) -> tuple[compat.Vectors, compat.Points]:
@@ -156,31 +169,55 @@ class ParticleView:
         """Whether arrows are drawn, if there are any."""
         return self._hidden_arrows.wanted
 
-    @property
-    def selected(self) -> list[tuple[str, int]]:
-        """(set uid, particle id) of the selected particles."""
-        return [self._rows[i] for i in sorted(self.points.selected_data)]
+    def row(self, index: int) -> tuple[str, int]:
+        """(set uid, particle id) of a point of the layer."""
+        part = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self._uids[part], int(self._ids[part][index - self._starts[part]])
 
-    def select(self, rows: Sequence[tuple[str, int]]) -> None:
-        """Select particles by (set uid, particle id); those not drawn are passed over."""
-        self.points.selected_data = {self._index[row] for row in rows if row in self._index}
+    def _ids_at(self, indices: Collection[int]) -> dict[str, Ids]:
+        """Which particles points of the layer are."""
+        at = np.sort(np.fromiter(indices, np.int64, len(indices)))
+        ends = np.searchsorted(at, self._starts)
+        parts = zip(self._uids, self._ids, self._starts, ends, ends[1:], strict=False)
+        return {uid: ids[at[i:j] - start] for uid, ids, start, i, j in parts if i < j}
+
+    def _project(self) -> None:
+        """Let napari's selected points be those of the selection that are drawn."""
+        masks = [self._selection.mask(uid, ids) for uid, ids in zip(self._uids, self._ids, strict=True)]
+        wanted = set(np.flatnonzero(np.concatenate([np.zeros(0, bool), *masks])).tolist())
+        if wanted != self.points.selected_data:
+            with self._quietly():
+                self.points.selected_data = wanted
+
+    def _on_selected(self) -> None:
+        """Take over what a user has selected in napari."""
+        if self._drawing or len(self.points.data) != self._starts[-1]:
+            # in the midst of a deletion the rows are no longer those that were drawn
+            return
+        now = self.points.selected_data
+        chosen, before = self._ids_at(now), self._selection
+        old = {uid: before.ids(uid) for uid in before.uids if uid in self._uids}
+        if now and _one_holds_the_other(old, chosen):
+            # with Shift: what is selected of sets that are not drawn stays
+            chosen |= {uid: before.ids(uid) for uid in before.uids if uid not in self._uids}
+        self._selection.set(chosen)
 
     def draw(self, sets: Mapping[str, tuple[Particles, str]], look: Look, shape: tuple[int, ...]) -> float:
         """Draw ``{uid: (particles, colour)}``; return how far from a slice the largest reaches, in voxels.
 
-        Particles that are still there stay selected. ``shape`` is that of the tomogram, along z, y, x.
+        ``shape`` is that of the tomogram, along z, y, x.
         """
-        kept = self.selected
         drawn = [(uid, p, colour) for uid, (p, colour) in sets.items() if len(p)]
-        self._rows = [(uid, int(i)) for uid, p, _ in drawn for i in p.ids]
-        self._index = {row: i for i, row in enumerate(self._rows)}
+        self._uids, self._ids = [uid for uid, _, _ in drawn], [p.ids for _, p, _ in drawn]
+        self._starts = np.cumsum([0, *map(len, self._ids)])
         sizes = [Sizes.of(p) for _, p, _ in drawn]
         with self._quietly():
             compat.forget_hovered(self.points)
             self._hidden_arrows.want(look.arrows)
-            with self._hidden_points.filled(len(self._rows)), self._hidden_arrows.filled(len(self._rows)):
+            count = int(self._starts[-1])
+            with self._hidden_points.filled(count), self._hidden_arrows.filled(count):
                 self._draw(drawn, sizes, look, shape)
-            self.select(kept)
+            self._project()
         return max((s.circle for s in sizes), default=0.0) / 2
 
     @contextmanager
@@ -223,10 +260,18 @@ class ParticleView:
         if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):
             return
         indices = [int(i) for i in event.data_indices]
-        if event.action == ActionType.REMOVED and len(self.points.data) == len(self._rows) - len(indices):
-            self._deleted([self._rows[i] for i in indices])
+        if event.action == ActionType.REMOVED and len(self.points.data) == self._starts[-1] - len(indices):
+            self._deleted(self._ids_at(indices))
         else:
             self._misunderstood()
+
+
+def _one_holds_the_other(some: Mapping[str, Ids], others: Mapping[str, Ids]) -> bool:
+    """Whether of two sets of particles, neither of them empty, one lacks nothing of the other."""
+    if not some or not others:
+        return False
+    first, second = ({(uid, i) for uid, ids in part.items() for i in ids.tolist()} for part in (some, others))
+    return first <= second or second <= first
 
 
 def _described(drawn: Sequence[Particles]) -> pd.DataFrame:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from psygnal import Signal
 
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.particle_layers import Look, ParticleView
+from napari_tomopick.layers.selection import Selection
+from napari_tomopick.project.names import counted
 
 if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
@@ -32,16 +35,24 @@ class Preview(NamedTuple):
 
 
 class Review:
-    """The particle sets of the shown tomogram.
+    """The particle sets of the shown tomogram, and which of their particles are selected.
 
     Parameters
     ----------
     workspace : Workspace
+
+    Signals
+    -------
+    sets_changed()
+        Sets, previews, or their particles are others.
+    look_changed()
+        They are drawn otherwise.
+    mode_changed()
+        The mouse does something else to particles.
     """
 
     sets_changed = Signal()
     look_changed = Signal()
-    selection_changed = Signal()
     mode_changed = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
@@ -53,8 +64,8 @@ class Review:
         self.preview_deleted: dict[str, Callable[[list[int]], None]] = {}
         self.sets: tuple[ParticleSet, ...] = ()
         self.look = Look()
-        self.view = ParticleView(self.delete_particles, self.redraw)
-        self.view.points.selected_data.events.items_changed.connect(lambda: self.selection_changed.emit())
+        self.selection = Selection()
+        self.view = ParticleView(self.selection, self.delete_particles, self.redraw)
         self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
         self.view.arrows.events.visible.connect(self._on_arrows_visible)
         self.reach = 0.0
@@ -105,8 +116,14 @@ class Review:
         else:
             self.sets = session.particle_sets(tomogram.name)
             self._particles = {s.uid: session.particles(s.uid, tomogram.name) for s in self.sets}
+        self._forget_selected()
         self.redraw()
         self.sets_changed.emit()
+
+    def _forget_selected(self) -> None:
+        """What is gone is no longer selected, but what is only not drawn still is."""
+        shown = {uid: preview.particles for uid, preview in self._previews.items()}
+        self.selection.keep({uid: p.ids for uid, p in (self._particles | shown).items()})
 
     def redraw(self) -> None:
         """Draw the sets as the session had them last."""
@@ -147,26 +164,22 @@ class Review:
             del self._previews[uid]
         else:
             self._previews[uid] = Preview(particles, colour, instead_of)
+        self._forget_selected()
         self.redraw()
         self.sets_changed.emit()
-
-    @property
-    def selected(self) -> list[tuple[str, int]]:
-        """(set uid, particle id) of the selected particles."""
-        return self.view.selected
 
     def select(self, uid: str, particle_id: int) -> None:
         """Select one particle and show it."""
         particles = self._previews[uid].particles if uid in self._previews else self._particles[uid]
         position = particles.positions[particles.ids == particle_id][0]
         compat.go_to(self._workspace.viewer, xyz_to_zyx(position))
-        self.view.select([(uid, particle_id)])
+        self.selection.set({uid: [particle_id]})
         # so that the Delete key means it
         self._workspace.viewer.layers.selection.active = self.view.points
 
     def select_set(self, uid: str) -> None:
         """Select all particles of a set."""
-        self.view.select([(uid, int(i)) for i in self._particles[uid].ids])
+        self.selection.set({uid: self._particles[uid].ids})
         self._workspace.viewer.layers.selection.active = self.view.points
 
     @property
@@ -180,21 +193,20 @@ class Review:
         self.view.points.mode = "select" if on else "pan_zoom"
 
     def delete(self) -> None:
-        """Delete the selected particles."""
-        if self.selected:
-            self.delete_particles(self.selected)
+        """Delete the selected particles, as one edit."""
+        self.delete_particles({uid: self.selection.ids(uid) for uid in self.selection.uids})
 
-    def delete_particles(self, rows: list[tuple[str, int]]) -> None:
-        """Delete particles, given as (set uid, particle id), as one edit."""
-        previews = list(self._previews)
-        for preview in previews:
-            ids = [particle_id for uid, particle_id in rows if uid == preview]
-            if ids and preview in self.preview_deleted:
-                self.preview_deleted[preview](ids)
-        rows = [row for row in rows if row[0] not in previews]
-        if not rows:
+    def delete_particles(self, ids: Mapping[str, ArrayLike]) -> None:
+        """Delete particles, ``{set uid: ids}``, as one edit."""
+        wanted = {uid: np.asarray(some, np.int64) for uid, some in ids.items()}
+        for uid in [uid for uid in wanted if uid in self._previews]:
+            gone = wanted.pop(uid)
+            if uid in self.preview_deleted and len(gone):
+                self.preview_deleted[uid](gone.tolist())
+        count = sum(map(len, wanted.values()))
+        if not count:
             return
         session = self._workspace.open_session
-        with session.edit("Delete particle" if len(rows) == 1 else f"Delete {len(rows)} particles"):
-            for uid in dict.fromkeys(uid for uid, _ in rows):
-                session.remove_particles(uid, [i for u, i in rows if u == uid])
+        with session.edit(counted("Delete", count, "particle")):
+            for uid, some in wanted.items():
+                session.remove_particles(uid, some)

@@ -52,7 +52,7 @@ class BoxingDock(Dock):
             work.session_changed,
             work.picking.models_changed,
             work.picking.mode_changed,
-            work.review.selection_changed,
+            work.review.selection.changed,
             work.display.filtering_changed,
             work.display.grey_changed,
         )

@@ -102,7 +102,7 @@ class GalleryDock(Dock):
             w.picking.active_changed,
             w.picking.selection_changed,
             w.review.sets_changed,
-            w.review.selection_changed,
+            w.review.selection.changed,
             w.display.filtering_changed,
             w.display.grey_changed,
         )

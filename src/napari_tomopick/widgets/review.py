@@ -97,7 +97,7 @@ class ReviewDock(Dock):
             w.display_changed,
             review.sets_changed,
             review.look_changed,
-            review.selection_changed,
+            review.selection.changed,
             review.mode_changed,
             w.picking.shown_changed,
         )
@@ -137,7 +137,7 @@ class ReviewDock(Dock):
             button.setEnabled(count > 0)
         self.select.setChecked(review.selecting)
         self.select.setEnabled(bool(review.sets))
-        selected = len(review.selected)
+        selected = len(review.selection)
         self.delete.setEnabled(selected > 0)
         self.selection.setText(
             f"{selected} selected."
@@ -165,10 +165,10 @@ class ReviewDock(Dock):
 
     def _place(self) -> int | None:
         """The place of the one selected particle in the current set."""
-        current, selected = self.table.current, self.review.selected
-        if current is None or len(selected) != 1 or selected[0][0] != current.uid:
+        current, selection = self.table.current, self.review.selection
+        if current is None or len(selection) != 1 or selection.uids != (current.uid,):
             return None
-        return int(np.flatnonzero(self.review.particles(current.uid).ids == selected[0][1])[0])
+        return int(np.flatnonzero(self.review.particles(current.uid).ids == selection.ids(current.uid)[0])[0])
 
     def _step(self, by: int) -> None:
         uid, at = self.table.current.uid, self._place()
