@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import Cancelled
 from napari_tomopick.geometry.missing_wedge import frequencies, measured
-from napari_tomopick.picking import exhaustive, fourier
+from napari_tomopick.picking import exhaustive, fourier, transform_plans, vector_code
 from napari_tomopick.picking.exhaustive import exhaustive_search, is_spherical
+from napari_tomopick.picking.exhaustive_template import ExactTemplate
 
 N = 16
 SHAPE = (40, 52, 37)
@@ -247,7 +248,7 @@ def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
     def broken(*_: object) -> None:
         raise MemoryError("no more")
 
-    monkeypatch.setattr(exhaustive._Template, "values", broken)
+    monkeypatch.setattr(ExactTemplate, "values", broken)
     with pytest.raises(MemoryError, match="no more"):
         exhaustive_search(make_volume(), make_density(), BALL, Rotation.random(4, random_state=0), threads=3)
 
@@ -298,7 +299,7 @@ def test_what_does_not_fit_is_said(message: str, changed: dict[str, object]) -> 
 @pytest.mark.parametrize("length", [2, 10, 12, 16, 27, 30, 96, 100, 125, 128, 160, 243, 256, 270, 288, 360])
 @pytest.mark.parametrize("nonzero", [1, 0.1, 1.0])
 def test_lines_are_transformed_as_numpy_does(length: int, nonzero: float) -> None:
-    lanes, row = fourier.LANES, fourier.ROW
+    lanes, row = vector_code.LANES, vector_code.ROW
     count = max(1, round(nonzero * length)) if isinstance(nonzero, float) else nonzero
     rng = np.random.default_rng(length)
     lines = np.zeros((length, lanes), complex)
@@ -306,7 +307,7 @@ def test_lines_are_transformed_as_numpy_does(length: int, nonzero: float) -> Non
     x = np.stack([lines.real, lines.imag], axis=1).astype(np.float32).ravel()
     y, one, two = (np.empty(length * row, np.float32) for _ in range(3))
     rows = np.arange(length) * row
-    plan = fourier.plan(length, count)
+    plan = transform_plans.plan(length, count)
     assert np.prod(plan.radices) == length
     for swap, expected in ((0, np.fft.fft(lines, axis=0)), (1, np.fft.ifft(lines, axis=0) * length)):
         fourier.transform(
@@ -319,9 +320,9 @@ def test_lines_are_transformed_as_numpy_does(length: int, nonzero: float) -> Non
 def test_good_lengths_are_long_enough_and_can_be_transformed() -> None:
     for least in range(1, 400):
         for multiple in (1, 16):
-            length = fourier.good_length(least, multiple)
+            length = transform_plans.good_length(least, multiple)
             assert least <= length <= max(2 * least, 2 * multiple)
             assert length % multiple == 0
-            fourier.plan(length)
+            transform_plans.plan(length)
     with pytest.raises(ValueError, match="factors"):
-        fourier.plan(7)
+        transform_plans.plan(7)

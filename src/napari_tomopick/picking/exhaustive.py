@@ -13,8 +13,7 @@ How the time is saved, compared with transforms of the whole volume for every or
 - Two templates are the real and the imaginary part of one complex box, and so are their scores.
 - The template is small: along x and y, only its planes and rows are transformed; what is 0 is left out.
 - Lines along z are transformed, multiplied by the volume's spectrum and transformed back while they are in
-the
-  cache. Of what comes back, only planes that are wanted are written.
+  the cache. Of what comes back, only planes that are wanted are written.
 - Each of these is transformed back along y and x in the cache, and there compared with the best so far.
 
 Threads share the work on one pair of orientations, so that memory does not grow with them.
@@ -22,34 +21,19 @@ Threads share the work on one pair of orientations, so that memory does not grow
 
 from __future__ import annotations
 
-import itertools
-import math
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 from scipy.spatial.transform import Rotation
 
-from napari_tomopick.geometry.cropping import check_box_size, mirrored_indices, spline_coefficients
+from napari_tomopick.geometry.cropping import check_box_size
+from napari_tomopick.picking.exhaustive_crew import Report, SearchProgress, crew_of
+from napari_tomopick.picking.exhaustive_template import ExactTemplate
+from napari_tomopick.picking.exhaustive_tile_search import TileSearch
+from napari_tomopick.picking.exhaustive_tiles import Borders, piece_of, tiles_of, wanted_places
 
-Report = Callable[[int, int, str], None]
-
-Borders = Literal["mirrored", "inside"]
-
-BLANK = 0.01
-"""Places where the volume varies by less than this part of its own standard deviation score 0."""
-
-_SPREAD = (
-    1e-4  # by how much a mask may differ between voxels equally far from its centre and yet be spherical
-)
-_MOST_TILES = 64  # along an axis
-_TILE_COST = 500_000  # of what is done once for a tile and a pair of orientations, in voxels
+_SPREAD = 1e-4  # by how much a mask may differ among voxels equally far from its centre and yet be spherical
 
 
 class SearchResult(NamedTuple):
@@ -117,7 +101,7 @@ def exhaustive_search(
     Returns
     -------
     SearchResult
-        Places where the volume hardly varies (see `BLANK`) score 0 in orientation 0.
+        Places where the volume hardly varies (see `exhaustive_tile_search.BLANK`) score 0 in orientation 0.
 
     Raises
     ------
@@ -129,23 +113,23 @@ def exhaustive_search(
     matrices = np.ascontiguousarray(rotations.as_matrix().reshape(-1, 3, 3))
     if not len(matrices):
         raise ValueError("at least one rotation is needed")
-    template = _Template(density, mask, weight, is_spherical(mask) if spherical is None else spherical)
+    template = ExactTemplate(density, mask, weight, is_spherical(mask) if spherical is None else spherical)
     shape = tuple(int(n) for n in volume.shape)
     mean, deviation = _mean_and_deviation(volume)
     scores, orientations = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
-    wanted = _wanted(shape, template, borders)
+    wanted = wanted_places(shape, template, borders)
     totals = np.zeros(3)
     if deviation > 0 and all(end > first for first, end in wanted):
-        tiles = list(_tiles(wanted, template, memory))
-        progress = _Progress(report, len(matrices), len(tiles))
-        with _crew(threads) as crew:
+        tiles = list(tiles_of(wanted, template, memory))
+        progress = SearchProgress(report, len(matrices), len(tiles))
+        with crew_of(threads) as crew:
             for tile in tiles:
-                whole = _piece(volume, tile, template)
+                whole = piece_of(volume, tile, template)
                 if not np.isfinite(whole).all():
                     raise ValueError(
                         "the volume has voxels that are not finite; replace them by its mean first"
                     )
-                search = _TileSearch((whole - np.float32(mean)) / np.float32(deviation), template, crew)
+                search = TileSearch((whole - np.float32(mean)) / np.float32(deviation), template, crew)
                 best, number, sums = search.run(matrices, progress)
                 place = tuple(slice(*span) for span in tile)
                 scores[place], orientations[place] = best, number
@@ -218,399 +202,3 @@ def _mean_and_deviation(volume: Any) -> tuple[float, float]:
     variance = squares / count - mean**2
     scale = squares / count + first**2
     return first + mean, float(np.sqrt(variance)) if variance > 1e-12 * scale else 0.0
-
-
-# ---------------------------------------------------------------------------------------------------------
-# The template
-
-
-class _Template:
-    """Turns a template and its mask.
-
-    Its voxels within reach of the mask are looked at only. They reach ``before`` voxels to lower and
-    ``after`` to higher coordinates from the centre, along every axis; `width` in all.
-    """
-
-    def __init__(
-        self,
-        density: NDArray[np.float32],
-        mask: NDArray[np.float32],
-        weight: NDArray[np.float32] | None,
-        spherical: bool,
-    ) -> None:
-        n = len(mask)
-        self._box, self._weight, self.spherical = n, weight, spherical
-        self._coefficients = spline_coefficients(density)
-        if spherical:
-            inside = np.argwhere(mask > 0)
-        else:
-            offsets = np.argwhere(mask > 0) - n // 2
-            reach = np.sqrt((offsets**2).sum(axis=1).max()) + 1
-            d = np.arange(n) - n // 2
-            inside = np.argwhere(d[:, None, None] ** 2 + d[:, None] ** 2 + d**2 <= reach**2)
-            self._mask_coefficients = spline_coefficients(mask)
-        self._inside = inside
-        offsets = inside - n // 2
-        self.before, self.after = int(max(-offsets.min(), 0)), int(max(offsets.max(), 0))
-        self.width = self.before + self.after + 1
-        self._offsets = np.ascontiguousarray(offsets[:, ::-1])
-        self._mask = np.ascontiguousarray(mask[tuple(inside.T)])
-        # a correlation is a convolution with what is mirrored at the centre
-        self.places = self.after - offsets
-        if weight is not None:
-            every = np.indices((n, n, n)).reshape(3, -1).T - n // 2
-            self._every = np.ascontiguousarray(every[:, ::-1])
-
-    def mask(self, matrix: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The turned mask at `places`."""
-        from napari_tomopick.picking.exhaustive_kernels import turned
-
-        if self.spherical:
-            return self._mask
-        found = np.empty(len(self._inside), np.float32)
-        turned(self._mask_coefficients, matrix, self._offsets, found)
-        return np.clip(found, 0, 1, out=found)
-
-    def values(self, matrix: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The turned and weighted density at `places`."""
-        from napari_tomopick.picking.exhaustive_kernels import turned
-
-        if self._weight is None:
-            found = np.empty(len(self._inside), np.float32)
-            turned(self._coefficients, matrix, self._offsets, found)
-            return found
-        n = self._box
-        box = np.empty(n**3, np.float32)
-        turned(self._coefficients, matrix, self._every, box)
-        seen = fft.irfftn(fft.rfftn(box.reshape(n, n, n)) * self._weight, (n, n, n))
-        return np.ascontiguousarray(seen[tuple(self._inside.T)], np.float32)
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Tiles
-
-
-Span = tuple[int, int]
-
-
-def _wanted(shape: tuple[int, ...], template: _Template, borders: Borders) -> tuple[Span, ...]:
-    """First place and the one after the last that are scored, along z, y, x."""
-    if borders == "mirrored":
-        return tuple((0, n) for n in shape)
-    if borders != "inside":
-        raise ValueError(f'borders are "mirrored" or "inside", got {borders!r}')
-    return tuple((template.before, n - template.after) for n in shape)
-
-
-def _lengths(sizes: tuple[int, ...], width: int) -> tuple[int, ...]:
-    """Lengths of the transforms for so many places along z, y, x."""
-    from napari_tomopick.picking.fourier import LANES, good_length
-
-    multiples = (1, 1, LANES)
-    return tuple(good_length(n + width - 1, m) for n, m in zip(sizes, multiples, strict=True))
-
-
-def _bytes(sizes: tuple[int, ...], lengths: tuple[int, ...], spherical: bool) -> int:
-    """About what searching a tile takes at its highest."""
-    volume = math.prod(lengths)
-    field = 8 * sizes[0] * lengths[1] * lengths[2]
-    maps = (12 if spherical else 16) * math.prod(sizes)
-    spectra = 8 * volume * (1 if spherical else 2)
-    return max(spectra + field + maps, spectra + 12 * volume)
-
-
-def _tiles(wanted: tuple[Span, ...], template: _Template, memory: int) -> Iterator[tuple[Span, ...]]:
-    """Cut what is wanted into tiles, so that the memory is enough and the least is computed twice."""
-    whole = tuple(end - first for first, end in wanted)
-    options = []
-    for n in whole:
-        sizes = {-(-n // cuts) for cuts in range(1, _MOST_TILES + 1)}
-        options.append([size for size in sizes if size >= min(n, template.width)])
-    # enough memory first, then little work; the least memory where none is enough
-    costs: list[tuple[float, float, tuple[int, ...]]] = []
-    for chosen in itertools.product(*options):
-        lengths = _lengths(chosen, template.width)
-        needed = _bytes(chosen, lengths, template.spherical)
-        count = math.prod(-(-n // size) for n, size in zip(whole, chosen, strict=True))
-        costs.append((max(needed - memory, 0), count * (math.prod(lengths) + _TILE_COST), chosen))
-    best = min(costs)[2]
-    spans = [
-        [(at, min(at + size, end)) for at in range(first, end, size)]
-        for (first, end), size in zip(wanted, best, strict=True)
-    ]
-    yield from itertools.product(*spans)
-
-
-def _piece(volume: Any, tile: tuple[Span, ...], template: _Template) -> NDArray[np.float32]:
-    """What the places of a tile look at; mirrored at the faces of the volume."""
-    places, spans = [], []
-    for (first, end), n in zip(tile, volume.shape, strict=True):
-        start = first - template.before
-        at = mirrored_indices(start, end + template.after - start, n)
-        spans.append(slice(int(at.min()), int(at.max()) + 1))
-        places.append(at - at.min())
-    part = np.asarray(volume[tuple(spans)], dtype=np.float32)
-    return np.ascontiguousarray(part[np.ix_(*places)])
-
-
-# ---------------------------------------------------------------------------------------------------------
-# The search of a tile
-
-
-@dataclass
-class _Progress:
-    """Tells how far the search is."""
-
-    report: Report | None
-    orientations: int
-    tiles: int
-    done: int = 0
-
-    def tell(self, more: int = 0) -> None:
-        self.done += more
-        if self.report is not None:
-            self.report(self.done, self.orientations * self.tiles, "matching the template")
-
-
-class _Crew:
-    """Threads that share one range of work at a time."""
-
-    def __init__(self, pool: ThreadPoolExecutor | None, threads: int) -> None:
-        self._pool, self._threads = pool, threads
-
-    @property
-    def threads(self) -> int:
-        return self._threads
-
-    def share(self, task: Callable[[int, int, int], None], count: int, at_once: int) -> None:
-        """Call ``task(first, end, thread)`` until everything is done; what it raises is raised here."""
-        starts = iter(range(0, count, at_once))
-        lock = threading.Lock()
-
-        def work(thread: int) -> None:
-            while True:
-                with lock:
-                    first = next(starts, None)
-                if first is None:
-                    return
-                task(first, min(first + at_once, count), thread)
-
-        if self._pool is None:
-            work(0)
-            return
-        others = [self._pool.submit(work, thread) for thread in range(1, self._threads)]
-        try:
-            work(0)
-        finally:
-            with lock:
-                starts = iter(())
-            errors = [other.exception() for other in others]
-        for error in errors:
-            if error is not None:
-                raise error
-
-
-@contextmanager
-def _crew(threads: int) -> Iterator[_Crew]:
-    if threads <= 1:
-        yield _Crew(None, 1)
-        return
-    with ThreadPoolExecutor(threads - 1) as pool:
-        yield _Crew(pool, threads)
-
-
-def _rows(count: int) -> NDArray[np.float32]:
-    """Zeros for so many float32, where vectors of the machine do not cross lines of its cache."""
-    array = np.zeros(count + 16, np.float32)
-    first = -array.ctypes.data % 64 // 4
-    return array[first : first + count]
-
-
-class _TileSearch:
-    """The search of one tile: its spectrum, and what is needed to look for any template in it."""
-
-    def __init__(self, piece: NDArray[np.float32], template: _Template, crew: _Crew) -> None:
-        from napari_tomopick.picking.exhaustive_kernels import TOGETHER
-        from napari_tomopick.picking.fourier import LANES, ROW, plan
-
-        self._template, self._crew = template, crew
-        width = template.width
-        self._sizes = tuple(n - width + 1 for n in piece.shape)
-        self._lengths = _lengths(self._sizes, width)
-        _, ly, lx = self._lengths
-        nz, ny, nx = self._sizes
-        self._plan_z, self._plan_y, self._plan_x = (plan(n, width) for n in self._lengths)
-        self._blocks = -(-ny // LANES)
-        self._map_shape = (nz, self._blocks, nx, LANES)
-        self._stride = self._blocks * ROW + LANES
-
-        # the template on its way in
-        across = -(-width // LANES)
-        self._box = _rows(width * across * (width + 1) * ROW)
-        z, y, x = template.places.T
-        self._at = ((z * across + y // LANES) * (width + 1) + x) * ROW + y % LANES
-        # rows that are as many bytes apart as a power of two would all fall on the same few lines of a cache
-        self._pitch = ((width + 1) | 1) * ROW
-        self._small = _rows(lx // LANES * ly * self._pitch)
-        self._field = np.empty(0, np.float32)
-        self._plane = lx * ly * 2 + ROW
-
-        i = np.arange(max(self._lengths) + LANES)
-        rows, inside = i * ROW, np.minimum(i, width) * ROW
-        between = np.where(i < width, i, across * LANES) * ROW
-        self._inward = np.stack([rows, inside, between, i * self._pitch])
-        self._through = np.stack([rows, inside])
-        self._outward = np.stack([rows, i * self._stride])
-        most = max(TOGETHER * len(i) * ROW, lx // LANES * (across * LANES + 1) * ROW, lx * self._stride)
-        most = -(-most // 16) * 16
-        self._scratch = [_rows(5 * most).reshape(5, most) for _ in range(crew.threads)]
-
-        self._second: NDArray[np.float32] | None = None
-        if template.spherical:
-            self._spectrum = self._transformed(piece, with_squares=True)
-            self._field = _rows(nz * self._plane)
-            self._inverse, self._count = self._denominators(np.eye(3), self._spectrum)
-            self._field = np.empty(0, np.float32)
-            self._spectrum = np.empty(0, np.float32)
-        else:
-            self._second = self._transformed(piece, with_squares=True)
-        self._spectrum = self._transformed(piece, with_squares=False)
-        self._field = _rows(nz * self._plane)
-
-    def run(
-        self, matrices: NDArray[np.float64], progress: _Progress
-    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
-        """Scores, orientations, and the number, sum and sum of squares of all scores."""
-        best = _rows(math.prod(self._map_shape))
-        best[:] = -2.0
-        number = np.zeros(best.size, np.int32)
-        totals = np.zeros(3)
-        progress.tell()
-        for first in range(0, len(matrices), 2):
-            pair = matrices[first : first + 2]
-            totals += self._pair(pair, first, best, number)
-            progress.tell(len(pair))
-        # the last of an odd number has been looked for twice
-        np.minimum(number, len(matrices) - 1, out=number)
-        return self._as_volume(best), self._as_volume(number), totals
-
-    def _pair(
-        self,
-        pair: NDArray[np.float64],
-        first: int,
-        best: NDArray[np.float32],
-        number: NDArray[np.int32],
-    ) -> NDArray[np.float64]:
-        """Look for a template in two orientations, or in one."""
-        from napari_tomopick.picking.exhaustive_kernels import best_of_planes, placed
-
-        template = self._template
-        if template.spherical:
-            counts = [self._count] * len(pair)
-            inverse = [self._inverse] * len(pair)
-        else:
-            assert self._second is not None
-            turned_masks = [self._denominators(matrix, self._second) for matrix in pair]
-            inverse, counts = [m[0] for m in turned_masks], [m[1] for m in turned_masks]
-        if len(pair) == 1:  # the same twice
-            pair, inverse = np.concatenate([pair, pair]), inverse * 2
-
-        def fill(start: int, end: int, thread: int) -> None:
-            for part in range(start, end):
-                mask = template.mask(pair[part])
-                total = float(mask.sum(dtype=np.float64))
-                placed(template.values(pair[part]), mask, total, self._box, self._at, part)
-
-        self._crew.share(fill, 2, 1)
-        self._correlate(self._spectrum)
-        nz, _, nx = self._sizes
-        sums = []
-
-        def keep(start: int, end: int, thread: int) -> None:
-            sums.append(
-                best_of_planes(
-                    start, end, self._field, self._plane, template.width, self._plan_y, self._plan_x, nx,
-                    self._outward, self._stride, self._scratch[thread], inverse[0], inverse[1],
-                    best, number, first,
-                )
-            )  # fmt: skip
-
-        self._crew.share(keep, nz, 4)
-        total, squares = np.sum(sums, axis=0) * (len(counts) / 2)
-        return np.array([sum(counts), total, squares])
-
-    def _denominators(
-        self, matrix: NDArray[np.float64], spectrum: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], int]:
-        """What sums under the turned mask are multiplied by to be scores; how many are not 0."""
-        from napari_tomopick.picking.exhaustive_kernels import denominators
-        from napari_tomopick.picking.fourier import LANES
-
-        mask = self._template.mask(matrix)
-        total = float(mask.sum(dtype=np.float64))
-        self._box[self._at], self._box[self._at + LANES] = mask, 0.0
-        self._correlate(spectrum)
-        nz, ny, nx = self._sizes
-        found = _rows(math.prod(self._map_shape))
-        counts = []
-
-        def work(start: int, end: int, thread: int) -> None:
-            counts.append(
-                denominators(
-                    start, end, self._field, self._plane, self._template.width, self._plan_y, ny,
-                    self._plan_x, nx, self._outward, self._stride, self._scratch[thread],
-                    total, BLANK**2, found,
-                )
-            )  # fmt: skip
-
-        self._crew.share(work, nz, 4)
-        return found, sum(counts)
-
-    def _correlate(self, spectrum: NDArray[np.float32]) -> None:
-        """From the template in its box to the field: along y and x still to be transformed back."""
-        from napari_tomopick.picking.exhaustive_kernels import small_spectra, through
-        from napari_tomopick.picking.fourier import LANES
-
-        width = self._template.width
-        _, ly, lx = self._lengths
-
-        def inward(start: int, end: int, thread: int) -> None:
-            small_spectra(
-                start, end, self._box, width, self._plan_y, self._plan_x, self._inward,
-                self._scratch[thread], self._small,
-            )  # fmt: skip
-
-        def across(start: int, end: int, thread: int) -> None:
-            through(
-                start, end, self._small, self._pitch, width, self._plan_z, self._sizes[0], self._through,
-                spectrum, self._scratch[thread], self._plane, self._field,
-            )  # fmt: skip
-
-        self._crew.share(inward, width, 2)
-        self._crew.share(across, lx // LANES * ly, 64)
-
-    def _transformed(self, piece: NDArray[np.float32], *, with_squares: bool) -> NDArray[np.float32]:
-        """The spectrum of the volume, or of it plus i times its square, over the number of voxels."""
-        from napari_tomopick.picking.exhaustive_kernels import in_rows
-        from napari_tomopick.picking.fourier import LANES
-
-        lx = self._lengths[2]
-        whole = np.zeros(self._lengths, np.complex64)
-        part = whole[: piece.shape[0], : piece.shape[1], : piece.shape[2]]
-        part.real = piece
-        if with_squares:
-            np.square(piece, out=part.imag)
-        whole = fft.fftn(whole, overwrite_x=True, workers=self._crew.threads)
-        found = _rows(2 * whole.size)
-        scale = np.float32(1.0 / whole.size)
-
-        def work(start: int, end: int, thread: int) -> None:
-            in_rows(start, end, whole, scale, found)
-
-        self._crew.share(work, lx // LANES, 1)
-        return found
-
-    def _as_volume(self, found: NDArray[Any]) -> NDArray[Any]:
-        nz, ny, nx = self._sizes
-        lanes = found.reshape(self._map_shape)
-        return lanes.transpose(0, 1, 3, 2).reshape(nz, -1, nx)[:, :ny]

@@ -1,7 +1,7 @@
 """Compiled passes of exhaustive template matching. Importing this module loads Numba; import it late.
 
 Two templates are correlated at once: one is the real part of a complex box, the other the imaginary part, and
-so are their scores. Arrays are made of rows as `fourier` has them: `LANES` real parts, then as many
+so are their scores. Arrays are made of rows as `vector_code` has them: `LANES` real parts, then as many
 imaginary.
 
 All let go of the interpreter, so that threads run them side by side, each on a range of its own.
@@ -15,16 +15,9 @@ import numpy as np
 from numba import njit
 
 from napari_tomopick.geometry.sampling_kernels import _mirrored, _weights
-from napari_tomopick.picking.fourier import (
-    LANES,
-    ROW,
-    fetched,
-    keep_best,
-    multiplied,
-    streamed,
-    transform,
-    transposed,
-)
+from napari_tomopick.picking.fourier import transform
+from napari_tomopick.picking.row_intrinsics import fetched, keep_best, multiplied, streamed, transposed
+from napari_tomopick.picking.vector_code import LANES, ROW
 
 TOGETHER = 4
 """Rows of lines that are written together, next to each other: scratch arrays have room for so many."""
