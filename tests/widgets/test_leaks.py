@@ -52,7 +52,7 @@ def look_at(workspace, name):
     workspace.undo()
     workspace.redo()
     workspace.undo()
-    workspace.review.select_set(workspace.review.sets[0].uid)
+    workspace.review.actions.select_all(workspace.review.sets[0].uid)
 
 
 def test_tomograms_and_projects_without_a_window(project):

@@ -41,8 +41,12 @@ def poisson_disk(points: Array, normals: Array, minimum: float) -> NDArray[np.in
     return np.array(chosen, dtype=np.int64)
 
 
-def spacing(points: Array) -> Array:
-    """Distance of each point to its nearest neighbour, ``(n,)``; empty for fewer than two points."""
+def spacing(points: Array, *, at_most: int | None = None) -> Array:
+    """Distance of each point to its nearest neighbour, ``(n,)``; empty for fewer than two points.
+
+    With ``at_most`` only of so many of them, evenly from first to last.
+    """
     if len(points) < 2:
         return np.empty(0)
-    return np.asarray(cKDTree(points).query(points, k=2)[0][:, 1])
+    step = 1 if at_most is None else -(-len(points) // at_most)
+    return np.asarray(cKDTree(points).query(points[::step], k=2)[0][:, 1])

@@ -7,7 +7,7 @@ So nothing is ever converted but the axis order, and no digit of a click is lost
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,17 @@ class Points(_Quick, napari.layers.Points):
     def features(self, features: Any) -> None:
         napari.layers.Points.features.fset(self, features)  # type: ignore[attr-defined]
 
+    @property
+    def symbol(self) -> NDArray[Any]:
+        """See napari, which looks each of thousands of equal symbols up by itself."""
+        return super().symbol
+
+    @symbol.setter
+    def symbol(self, symbol: Any) -> None:
+        if isinstance(symbol, np.ndarray) and len(symbol) and len(set(map(id, symbol.tolist()))) == 1:
+            symbol = symbol[0]
+        napari.layers.Points.symbol.fset(self, symbol)  # type: ignore[attr-defined]
+
     def get_value(
         self,
         position: ArrayLike,
@@ -155,7 +166,7 @@ class Points(_Quick, napari.layers.Points):
         away = np.abs(data - (self.world_to_data(position) if world else np.asarray(position)))
         in_plane = np.hypot(*away[:, dims_displayed].T)
         off_plane = np.delete(away, dims_displayed, axis=1)[:, 0]
-        in_plane[off_plane >= size / 2] = np.inf
+        in_plane[(off_plane >= size / 2) | ~self.shown] = np.inf
         nearest = int(in_plane.argmin())
         return nearest if in_plane[nearest] / self.scale_factor <= GRAB_PIXELS else None
 
@@ -301,6 +312,16 @@ def visible_from_afar(layer: Points, pixels: float) -> None:
 
     layer.events.set_data.connect(limit)
     limit()
+
+
+def select(layer: Points, indices: Collection[int]) -> None:
+    """Select points.
+
+    napari's own way goes through all of them one by one, to find looks and features that they share: it gives
+    those to the points that are added next.
+    """
+    layer.selected_data.replace_selection(indices)
+    layer.refresh(thumbnail=False, data_displayed=False, extent=False)
 
 
 def forget_hovered(layer: Points) -> None:

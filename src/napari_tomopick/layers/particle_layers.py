@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,9 +28,13 @@ ColourBy = Literal["set", "group", "score"]
 # colours that people with every kind of colour vision tell apart (Okabe & Ito 2008, without black)
 PALETTE = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")
 NO_SCORE = (0.6, 0.6, 0.6, 1.0)
+# opacity of particles that are filtered out
+DIM = 0.2
 
 # in voxels, or as a part of the spacing, the diameter or the length
 CIRCLE_OF_SPACING = 0.7
+# particles whose nearest neighbour is looked for: enough for a median, of however many there are
+MEASURED = 2000
 # a crowd, as in a cell, touches within the boxes
 MOST_OVERLAP = 1.5
 MIN_CIRCLE, MIN_ARROW = 3.0, 8.0
@@ -49,11 +53,14 @@ class Look:
         Whether the particles' own z axes are drawn.
     arrow_length : float, optional
         In voxels. Default: what fits between neighbours, see `Sizes`.
+    dim : bool
+        Whether particles that are filtered out are still seen, dimly.
     """
 
     colour_by: ColourBy = "set"
     arrows: bool = True
     arrow_length: float | None = None
+    dim: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Sizes:
     @classmethod
     def of(cls, particles: Particles) -> Sizes:
         """The sizes for the particles of one tomogram."""
-        distances = spacing(particles.positions)
+        distances = spacing(particles.positions, at_most=MEASURED)
         apart = float(np.median(distances)) if len(distances) else np.inf
         box = particles.box_size
         fits = box is not None and box <= MOST_OVERLAP * apart
@@ -131,6 +138,13 @@ class ParticleView:
         self._uids: list[str] = []
         self._ids: list[Ids] = []
         self._starts = np.zeros(1, np.int64)
+        # what does not change when particles are filtered
+        self._passing: dict[str, NDArray[np.bool_]] = {}
+        self._shown = np.zeros(0, bool)
+        self._dim = False
+        self._rgba = np.empty((0, 4))
+        self._vectors = np.empty((0, 2, 3))
+        self._arrow_width = MAX_WIDTH
         self.points = compat.Points(
             np.empty((0, 3)),
             ndim=3,
@@ -174,39 +188,60 @@ class ParticleView:
         part = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self._uids[part], int(self._ids[part][index - self._starts[part]])
 
-    def _ids_at(self, indices: Collection[int]) -> dict[str, Ids]:
+    def _ids_at(self, rows: Sequence[int] | NDArray[np.int64]) -> dict[str, Ids]:
         """Which particles points of the layer are."""
-        at = np.sort(np.fromiter(indices, np.int64, len(indices)))
+        at = np.sort(np.asarray(rows, np.int64))
         ends = np.searchsorted(at, self._starts)
         parts = zip(self._uids, self._ids, self._starts, ends, ends[1:], strict=False)
         return {uid: ids[at[i:j] - start] for uid, ids, start, i, j in parts if i < j}
 
+    def _selected_rows(self) -> NDArray[np.bool_]:
+        masks = [self._selection.mask(uid, ids) for uid, ids in zip(self._uids, self._ids, strict=True)]
+        return np.concatenate([np.zeros(0, bool), *masks])
+
     def _project(self) -> None:
         """Let napari's selected points be those of the selection that are drawn."""
-        masks = [self._selection.mask(uid, ids) for uid, ids in zip(self._uids, self._ids, strict=True)]
-        wanted = set(np.flatnonzero(np.concatenate([np.zeros(0, bool), *masks])).tolist())
+        wanted = set(np.flatnonzero(self._selected_rows()).tolist())
         if wanted != self.points.selected_data:
             with self._quietly():
-                self.points.selected_data = wanted
+                compat.select(self.points, wanted)
 
     def _on_selected(self) -> None:
         """Take over what a user has selected in napari."""
-        if self._drawing or len(self.points.data) != self._starts[-1]:
+        if self._drawing or len(self.points.data) != len(self._shown):
             # in the midst of a deletion the rows are no longer those that were drawn
             return
-        now = self.points.selected_data
-        chosen, before = self._ids_at(now), self._selection
-        old = {uid: before.ids(uid) for uid in before.uids if uid in self._uids}
-        if now and _one_holds_the_other(old, chosen):
+        now, before = np.zeros(len(self._shown), bool), self._selected_rows()
+        now[list(self.points.selected_data)] = True
+        # what is filtered out may only still be selected
+        now &= self._shown | before
+        chosen = self._ids_at(np.flatnonzero(now))
+        if now.any() and before.any() and not ((now & ~before).any() and (before & ~now).any()):
             # with Shift: what is selected of sets that are not drawn stays
-            chosen |= {uid: before.ids(uid) for uid in before.uids if uid not in self._uids}
+            chosen |= {u: self._selection.ids(u) for u in self._selection.uids if u not in self._uids}
         self._selection.set(chosen)
+        self._project()
 
-    def draw(self, sets: Mapping[str, tuple[Particles, str]], look: Look, shape: tuple[int, ...]) -> float:
-        """Draw ``{uid: (particles, colour)}``; return how far from a slice the largest reaches, in voxels.
+    def draw(
+        self,
+        sets: Mapping[str, tuple[Particles, str]],
+        look: Look,
+        shape: tuple[int, ...],
+        passing: Mapping[str, NDArray[np.bool_]] | None = None,
+    ) -> float:
+        """Draw particles; return how far from a slice the largest reaches, in voxels.
 
-        ``shape`` is that of the tomogram, along z, y, x.
+        Parameters
+        ----------
+        sets : mapping
+            ``{uid: (particles, colour)}``.
+        look : Look
+        shape : tuple of int
+            That of the tomogram, along z, y, x.
+        passing : mapping, optional
+            As of `filter`.
         """
+        self._passing = dict(passing or {})
         drawn = [(uid, p, colour) for uid, (p, colour) in sets.items() if len(p)]
         self._uids, self._ids = [uid for uid, _, _ in drawn], [p.ids for _, p, _ in drawn]
         self._starts = np.cumsum([0, *map(len, self._ids)])
@@ -214,11 +249,45 @@ class ParticleView:
         with self._quietly():
             compat.forget_hovered(self.points)
             self._hidden_arrows.want(look.arrows)
-            count = int(self._starts[-1])
-            with self._hidden_points.filled(count), self._hidden_arrows.filled(count):
-                self._draw(drawn, sizes, look, shape)
+            shown = self._shown_rows()
+            with (
+                self._hidden_points.filled(len(shown)),
+                self._hidden_arrows.filled(int(shown.sum()) if not look.dim else len(shown)),
+            ):
+                self._draw(drawn, sizes, look, shape, shown)
             self._project()
         return max((s.circle for s in sizes), default=0.0) / 2
+
+    def filter(self, passing: Mapping[str, NDArray[np.bool_]]) -> None:
+        """Show only particles that pass, or dim the others: nothing is drawn anew, however many there are.
+
+        Parameters
+        ----------
+        passing : mapping
+            For each set of which not all pass, by its uid, a mask of its particles as they were drawn.
+        """
+        self._passing = dict(passing)
+        shown = self._shown_rows()
+        if np.array_equal(shown, self._shown):
+            return
+        self._shown = shown
+        with self._quietly():
+            if self._dim:
+                self.points.border_color = self.arrows.edge_color = self._colours(shown)
+                return
+            self.points.shown = shown
+            with self._hidden_arrows.filled(int(shown.sum())):
+                self._draw_arrows(shown)
+
+    def _shown_rows(self) -> NDArray[np.bool_]:
+        parts = [
+            self._passing.get(uid, np.ones(len(ids), bool))
+            for uid, ids in zip(self._uids, self._ids, strict=True)
+        ]
+        return np.concatenate([np.zeros(0, bool), *parts])
+
+    def _colours(self, shown: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.where(shown[:, None], self._rgba, self._rgba * (1, 1, 1, DIM))
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -230,11 +299,17 @@ class ParticleView:
             self._drawing = before
 
     def _draw(
-        self, drawn: list[tuple[str, Particles, str]], sizes: list[Sizes], look: Look, shape: tuple[int, ...]
+        self,
+        drawn: list[tuple[str, Particles, str]],
+        sizes: list[Sizes],
+        look: Look,
+        shape: tuple[int, ...],
+        shown: NDArray[np.bool_],
     ) -> None:
         counts = [len(p) for _, p, _ in drawn]
         positions = xyz_to_zyx(np.concatenate([np.empty((0, 3)), *(p.positions for _, p, _ in drawn)]))
-        rgba = np.concatenate([np.empty((0, 4)), *(colours(p, colour, look) for _, p, colour in drawn)])
+        self._dim, self._shown = look.dim, shown
+        self._rgba = np.concatenate([np.empty((0, 4)), *(colours(p, colour, look) for _, p, colour in drawn)])
         circles = np.array([s.circle for s in sizes])
         lengths = np.array([look.arrow_length or s.arrow for s in sizes])
         self.points.describe(lambda: _described([p for _, p, _ in drawn]))
@@ -244,17 +319,24 @@ class ParticleView:
             # all looks are set anew: napari truncates them from the end, whichever rows are gone
             self.points.size = np.repeat(circles, counts)
             self.points.border_width = np.repeat(np.minimum(LINE_OF_CIRCLE * circles, MAX_LINE), counts)
+            self.points.shown = shown | look.dim
         if drawn:
-            self.points.border_color = rgba
+            self.points.border_color = self._colours(shown)
             self.points.face_color = "transparent"
         axes = np.concatenate([np.empty((0, 3)), *(p.directions() for _, p, _ in drawn)])
         extents = xyz_to_zyx(axes) * np.repeat(lengths, counts)[:, None]
+        self._vectors = arrows_within(positions, extents, shape)
+        self._arrow_width = min(WIDTH_OF_ARROW * lengths.min(initial=np.inf), MAX_WIDTH)
+        self._draw_arrows(shown)
+
+    def _draw_arrows(self, shown: NDArray[np.bool_]) -> None:
+        which = slice(None) if self._dim or shown.all() else shown
         with self.arrows.sliced_once():
-            self.arrows.data = arrows_within(positions, extents, shape)
-            if drawn:
-                self.arrows.edge_width = min(WIDTH_OF_ARROW * lengths.min(), MAX_WIDTH)
+            self.arrows.data = self._vectors[which]
+            if len(self.arrows.data):
+                self.arrows.edge_width = self._arrow_width
                 # napari loses the colours when the data is replaced
-                self.arrows.edge_color = rgba
+                self.arrows.edge_color = self._colours(shown)[which]
 
     def _on_points(self, event: Any) -> None:
         if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):
@@ -264,14 +346,6 @@ class ParticleView:
             self._deleted(self._ids_at(indices))
         else:
             self._misunderstood()
-
-
-def _one_holds_the_other(some: Mapping[str, Ids], others: Mapping[str, Ids]) -> bool:
-    """Whether of two sets of particles, neither of them empty, one lacks nothing of the other."""
-    if not some or not others:
-        return False
-    first, second = ({(uid, i) for uid, ids in part.items() for i in ids.tolist()} for part in (some, others))
-    return first <= second or second <= first
 
 
 def _described(drawn: Sequence[Particles]) -> pd.DataFrame:

@@ -13,12 +13,17 @@ from psygnal import Signal
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.particle_layers import Look, ParticleView
+from napari_tomopick.layers.review_actions import Actions
+from napari_tomopick.layers.review_filters import Filters
 from napari_tomopick.layers.selection import Selection
 from napari_tomopick.project.names import counted
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_tomopick.layers.workspace import Workspace
     from napari_tomopick.models.particles import Particles
+    from napari_tomopick.models.tomogram import Tomogram
     from napari_tomopick.project import ParticleSet
 
 
@@ -54,17 +59,24 @@ class Review:
     sets_changed = Signal()
     look_changed = Signal()
     mode_changed = Signal()
+    redrawn = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._hidden: set[str] = set()
         self._particles: dict[str, Particles] = {}
+        # where they were taken from
+        self._whole: dict[str, tuple[Tomogram, Particles]] = {}
         self._previews: dict[str, Preview] = {}
         # what is done where a user deletes particles of a preview, given by their ids
         self.preview_deleted: dict[str, Callable[[list[int]], None]] = {}
         self.sets: tuple[ParticleSet, ...] = ()
         self.look = Look()
         self.selection = Selection()
+        self.filters = Filters(workspace)
+        self.actions = Actions(workspace)
+        # those that pass, by the uid of their set, with what they were taken from
+        self._subsets: dict[str, tuple[Particles, NDArray[np.bool_], Particles]] = {}
         self.view = ParticleView(self.selection, self.delete_particles, self.redraw)
         self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
         self.view.arrows.events.visible.connect(self._on_arrows_visible)
@@ -93,7 +105,7 @@ class Review:
         self.redraw()
 
     def set_look(self, **changes: Any) -> None:
-        """Change how particles are drawn: ``colour_by``, ``arrows``, ``arrow_length`` (None: what fits)."""
+        """Change how particles are drawn; see `Look`."""
         self.look = replace(self.look, **changes)
         self.redraw()
         self.look_changed.emit()
@@ -112,13 +124,28 @@ class Review:
             if (shown.particles.tomograms != name).any():
                 del self._previews[uid]
         if session is None or tomogram is None:
-            self.sets, self._particles = (), {}
+            self.sets, self._particles, self._whole = (), {}, {}
         else:
-            self.sets = session.particle_sets(tomogram.name)
-            self._particles = {s.uid: session.particles(s.uid, tomogram.name) for s in self.sets}
+            before, self.sets = self.sets, session.particle_sets(tomogram.name)
+            whole = {s.uid: (tomogram, session.particles(s.uid)) for s in self.sets}
+            same = {uid for uid, (_, all_of_it) in whole.items() if self._is_known(uid, tomogram, all_of_it)}
+            if whole and len(same) == len(whole) == len(self._whole) and before == self.sets:
+                # most edits are told of more than once
+                return
+            self._particles = {
+                uid: self._particles[uid] if uid in same else all_of_it.in_tomogram(tomogram.name)
+                for uid, (_, all_of_it) in whole.items()
+            }
+            self._whole = whole
         self._forget_selected()
+        self.filters.follow()
         self.redraw()
         self.sets_changed.emit()
+
+    def _is_known(self, uid: str, tomogram: Tomogram, whole: Particles) -> bool:
+        """Whether the particles of a set are those shown already: objects of a session never change."""
+        known, particles = self._whole.get(uid, (None, None))
+        return particles is whole and known == tomogram
 
     def _forget_selected(self) -> None:
         """What is gone is no longer selected, but what is only not drawn still is."""
@@ -127,14 +154,35 @@ class Review:
 
     def redraw(self) -> None:
         """Draw the sets as the session had them last."""
-        shown = self.drawn
+        shown = self._visible
         tomogram = self._workspace.tomogram
-        self.reach = self.view.draw(shown, self.look, tomogram.shape if tomogram is not None else (0, 0, 0))
+        shape = tomogram.shape if tomogram is not None else (0, 0, 0)
+        self.reach = self.view.draw(shown, self.look, shape, self.filters.masks())
         self._workspace.update_slab()
+        self.redrawn.emit()
+
+    def filter(self) -> None:
+        """Show those particles that pass the filters now; nothing is drawn anew."""
+        self.view.filter(self.filters.masks())
 
     @property
     def drawn(self) -> dict[str, tuple[Particles, str]]:
-        """The particles that are drawn and their colour, by the uid of their set, or that of a preview."""
+        """The particles that pass the filters, and their colour, by the uid of their set or preview."""
+        return {uid: (self._passing(uid, p), colour) for uid, (p, colour) in self._visible.items()}
+
+    def _passing(self, uid: str, particles: Particles) -> Particles:
+        mask = self.filters.mask(uid) if uid in self._particles else None
+        if mask is None:
+            return particles
+        known, by, found = self._subsets.get(uid, (None, None, particles))
+        if known is not particles or not np.array_equal(by, mask):
+            found = particles.select(mask)
+            self._subsets[uid] = particles, mask, found
+        return found
+
+    @property
+    def _visible(self) -> dict[str, tuple[Particles, str]]:
+        """The particles of the sets and previews that are drawn, and their colour, whatever is filtered."""
         stood_for = {shown.instead_of for shown in self._previews.values()}
         found = {
             s.uid: (self._particles[s.uid], s.colour)
@@ -175,11 +223,6 @@ class Review:
         compat.go_to(self._workspace.viewer, xyz_to_zyx(position))
         self.selection.set({uid: [particle_id]})
         # so that the Delete key means it
-        self._workspace.viewer.layers.selection.active = self.view.points
-
-    def select_set(self, uid: str) -> None:
-        """Select all particles of a set."""
-        self.selection.set({uid: self._particles[uid].ids})
         self._workspace.viewer.layers.selection.active = self.view.points
 
     @property

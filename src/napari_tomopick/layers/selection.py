@@ -78,7 +78,8 @@ class Selection:
 
     def keep(self, there: Mapping[str, ArrayLike]) -> None:
         """Forget selected particles that are not among these: they are gone."""
-        self.set({uid: np.intersect1d(self.ids(uid), some) for uid, some in _arrays(there).items()})
+        left = {uid: ids[np.isin(ids, np.asarray(there.get(uid, ())))] for uid, ids in self._ids.items()}
+        self.set(left)
 
 
 def _arrays(ids: Mapping[str, ArrayLike]) -> dict[str, Ids]:

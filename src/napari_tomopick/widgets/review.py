@@ -179,7 +179,7 @@ class ReviewDock(Dock):
         self.review.set_selecting(self.select.isChecked())
 
     def _select_all(self) -> None:
-        self.review.select_set(self.table.current.uid)
+        self.review.actions.select_all(self.table.current.uid)
 
     def _rename(self, uid: str, name: str) -> None:
         with self.workspace.reporting():
