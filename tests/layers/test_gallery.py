@@ -8,8 +8,9 @@ import pytest
 
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.cropping import box_corners, crop, nearest_voxels
-from napari_tomopick.layers import gallery as gallery_module
+from napari_tomopick.layers import gallery_reading
 from napari_tomopick.layers.gallery import CURRENT_MODEL, Gallery
+from napari_tomopick.layers.gallery_pages import Pages
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import ModelType
@@ -51,6 +52,7 @@ def particles(shown):
 def gallery(shown):
     found = Gallery(shown)
     found.set_page_size(100)
+    found.set_contrast("slices")
     return found
 
 
@@ -69,7 +71,7 @@ def voxels(workspace):
 
 @pytest.mark.parametrize(("axis", "number"), [("z", 0), ("y", 1), ("x", 2)])
 def test_pictures_are_the_middle_of_the_boxes_that_are_extracted(shown, picked, gallery, axis, number):
-    gallery.set_cut(axis=axis, slices=1)
+    gallery.set_cut(view=axis, slices=1)
     tiles = loaded(gallery)
     assert len(tiles) == 10
     centres = nearest_voxels(shown.session.model(picked).points)
@@ -221,8 +223,12 @@ def test_pages(shown, picked, gallery):
 
 def test_only_the_page_is_read_and_only_what_has_changed_again(shown, picked, gallery, monkeypatch):
     read = []
-    picture = gallery_module._picture
-    monkeypatch.setattr(gallery_module, "_picture", lambda s, cut: read.append(cut.voxel) or picture(s, cut))
+    sections = gallery_reading.sections
+    monkeypatch.setattr(
+        gallery_reading, "sections", lambda v, cut: read.append(cut.centre) or sections(v, cut)
+    )
+    # what may be looked at next is read in its own test
+    monkeypatch.setattr(Pages, "near", ())
     gallery.set_page_size(4)
     loaded(gallery)
     assert len(read) == 4
@@ -266,9 +272,11 @@ class Later:
             done(result)
 
 
-def test_reading_is_in_the_background_a_few_at_a_time(shown, gallery):
+def test_reading_is_in_the_background_a_few_at_a_time(shown, gallery, monkeypatch):
     uid = shown.picking.add_model(ModelType.GENERAL, "many", box_size=8)
     shown.session.add_points(uid, scattered(50), np.zeros(50, int))
+    monkeypatch.setattr(gallery_reading, "CHUNK", 16)
+    monkeypatch.setattr(Pages, "near", ())
     shown.run = later = Later()
     seen = []
     gallery.loaded.connect(lambda: seen.append(sum(t.picture is not None for t in gallery.tiles())))
@@ -287,36 +295,37 @@ def test_reading_is_in_the_background_a_few_at_a_time(shown, gallery):
     assert not later.waiting
     assert all(t.picture is not None for t in gallery.tiles())
     gallery.turn_to(0)
-    assert sum(t.picture is not None for t in gallery.tiles()) == 20
+    assert sum(t.picture is not None for t in gallery.tiles()) == 16
 
 
 def test_what_was_read_of_another_tomogram_is_not_shown(shown, picked, gallery, a_tomogram):
     shown.run = later = Later()
     loaded(gallery)
     shown.close_tomogram()
+    loaded(gallery)
     later.go_on()
     assert not later.waiting
-    assert gallery._kept == {}
+    assert len(gallery.pictures) == 0
 
 
 def test_trouble_in_reading_is_told_once(shown, picked, gallery, monkeypatch):
-    def broken(sampler, cut):
+    def broken(volumes, cut):
         raise ParameterError("the disk is gone")
 
-    monkeypatch.setattr(gallery_module, "_picture", broken)
+    monkeypatch.setattr(gallery_reading, "sections", broken)
     assert loaded(gallery)[0].picture is None
     assert shown.trouble == "the disk is gone"
 
 
 def test_memory_is_bounded(shown, gallery, monkeypatch):
-    monkeypatch.setattr(gallery_module, "KEPT_BYTES", 12 * 16 * 16 * 4)
+    monkeypatch.setattr(gallery_reading, "KEPT_BYTES", 12 * 16 * 16 * 4)
     uid = shown.picking.add_model(ModelType.GENERAL, "many", box_size=16)
     shown.session.add_points(uid, scattered(50), np.zeros(50, int))
     gallery.set_page_size(10)
     for page in range(5):
         gallery.turn_to(page)
         assert all(t.picture is not None for t in loaded(gallery))
-        assert len(gallery._kept) <= 12
+        assert len(gallery.pictures) <= 12
     # a page that is too large by itself is shown all the same
     gallery.set_page_size(50)
     assert all(t.picture is not None for t in loaded(gallery))

@@ -21,10 +21,25 @@ class PlainAverage:
         self._sum = np.zeros((box_size,) * 3)
         self._count = 0
 
+    @property
+    def count(self) -> int:
+        """How many boxes it is of."""
+        return self._count
+
     def add(self, box: NDArray[np.float32]) -> None:
         """Add one box, shape (N, N, N), that lies in the reference frame."""
         self._sum += box
         self._count += 1
+
+    def remove(self, box: NDArray[np.float32]) -> None:
+        """Take a box out again that was added here, or in the average that this one is put together with."""
+        self._sum -= box
+        self._count -= 1
+
+    def put_together(self, other: PlainAverage) -> None:
+        """Take in what another one has added and removed."""
+        self._sum += other._sum
+        self._count += other._count
 
     def result(self) -> NDArray[np.float32]:
         """The mean of the boxes so far, shape (N, N, N)."""

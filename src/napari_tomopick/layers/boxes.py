@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tomopick.layers.user_points import DEFAULT_BOX
 
-Sorting = Literal["order", "score", "group", "z"]
+Sorting = str
+ORDERS = {"order": "order", "score": "score", "group": "group", "z": "z"}
+"""By what any boxes can be sorted, if it tells them apart, and what it is called."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placing:
+    """Where boxes lie in what they are read from: the tomogram, or a file for each.
+
+    Parameters
+    ----------
+    centres : array, shape (n, 3)
+        x, y, z in voxels of that, where the particle is.
+    turns : array, shape (n, 3, 3), optional
+        From the particle's own frame to the frame of that. None: there are no orientations.
+    upright : array, shape (n, 3, 3), optional
+        From the frame of the tomogram to the frame of that. None: it is the same.
+    numbers : int array, shape (n,), optional
+        Which file. None: there is only one.
+    """
+
+    centres: NDArray[np.float64]
+    turns: NDArray[np.float64] | None = None
+    upright: NDArray[np.float64] | None = None
+    numbers: NDArray[np.int64] | None = None
+
+    def at(self, places: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Placing:
+        """Some of them, in this order."""
+        return Placing(
+            self.centres[places],
+            *(None if a is None else a[places] for a in (self.turns, self.upright)),
+            None if self.numbers is None else self.numbers[places],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +58,17 @@ class Boxes:
     ids : int array, shape (n,)
         Rows of the model's points, or ids of the particles.
     positions : array, shape (n, 3)
-        x, y, z in voxels.
+        x, y, z in voxels of the tomogram.
     scores : array, shape (n,)
         NaN where there is none.
     groups : int array, shape (n,)
     box_size : int
+    placing : Placing, optional
+        Where their boxes lie in what they are read from. None: at the positions, without an orientation.
+    measures : mapping of str to array, shape (n,)
+        What they can be sorted by besides, by what it is called; NaN where there is none.
+    hidden : int
+        How many more there are, which are filtered out.
     """
 
     uid: str
@@ -41,31 +79,52 @@ class Boxes:
     scores: NDArray[np.float64]
     groups: NDArray[np.int64]
     box_size: int
+    placing: Placing | None = None
+    measures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    hidden: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def placed(self) -> Placing:
+        """Where they lie in what they are read from."""
+        return Placing(self.positions) if self.placing is None else self.placing
+
+    @property
+    def oriented(self) -> bool:
+        """Whether the particles' own frames are other than the tomogram's."""
+        return self.placed.turns is not None
 
     def number(self, place: int) -> int:
         """What a box is called: the number of the point, counted from 1, or the id of the particle."""
         return int(self.ids[place]) + (not self.is_set)
 
     @property
-    def sortings(self) -> tuple[Sorting, ...]:
-        """What tells these boxes apart, and so can sort them."""
+    def sortings(self) -> tuple[str, ...]:
+        """What tells these boxes apart, and so can sort them: of `ORDERS`, and the names of measures."""
         scored, grouped = np.isfinite(self.scores).any(), len(np.unique(self.groups)) > 1
-        return "order", *(("score",) if scored else ()), *(("group",) if grouped else ()), "z"
+        own = "order", *(("score",) if scored else ()), *(("group",) if grouped else ()), "z"
+        return *own, *self.measures
 
-    def sorted(self, by: Sorting, reverse: bool = False) -> Boxes:
-        """The same boxes in another order: score has the best first, and those without one last."""
-        values = {
-            "order": np.arange(len(self)),
-            "score": -self.scores,
-            "group": self.groups,
-            "z": self.positions[:, 2],
-        }[by]
+    def sorted(self, by: str, reverse: bool = False) -> Boxes:
+        """The same boxes in another order; score has the best first, and those without a value are last.
+
+        By something that these boxes do not have, they stay in the order that they have.
+        """
+        if by == "order":
+            values = np.arange(len(self), dtype=np.float64)
+        elif by == "score":
+            values = -self.scores
+        elif by == "group":
+            values = self.groups.astype(np.float64)
+        elif by == "z":
+            values = self.positions[:, 2]
+        else:
+            values = self.measures.get(by, np.zeros(len(self)))
         return self.at(np.argsort(-values if reverse else values, kind="stable"))
 
-    def at(self, places: slice | NDArray[np.int64]) -> Boxes:
+    def at(self, places: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Boxes:
         """Some of the boxes, in this order."""
         return replace(
             self,
@@ -73,21 +132,28 @@ class Boxes:
             positions=self.positions[places],
             scores=self.scores[places],
             groups=self.groups[places],
+            placing=None if self.placing is None else self.placing.at(places),
+            measures={name: values[places] for name, values in self.measures.items()},
         )
 
-    def caption(self, place: int) -> str:
-        """The number of a box, and its score if it has one."""
-        score = self.scores[place]
+    def caption(self, place: int, measure: str = "score") -> str:
+        """The number of a box, and its score or another measure if it has one."""
+        values = self.measures.get(measure, self.scores)
         number = str(self.number(place))
-        return f"{number} · {score:.3g}" if np.isfinite(score) else number
+        return f"{number} · {values[place]:.3g}" if np.isfinite(values[place]) else number
 
     def tip(self, place: int) -> str:
         """All there is to say about a box."""
         score = f", score {self.scores[place]:.4g}" if np.isfinite(self.scores[place]) else ""
+        measures = "".join(
+            f"\n{name} {values[place]:.4g}"
+            for name, values in self.measures.items()
+            if np.isfinite(values[place])
+        )
         return (
             f"{'Particle' if self.is_set else 'Point'} {self.number(place)} of '{self.name}'\n"
             "x {:.1f}, y {:.1f}, z {:.1f}".format(*self.positions[place])
-            + f"\ngroup {self.groups[place]}{score}"
+            + f"\ngroup {self.groups[place]}{score}{measures}"
         )
 
 

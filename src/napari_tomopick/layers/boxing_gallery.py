@@ -57,6 +57,8 @@ class BoxingGallery(Gallery):
         super().__init__(boxing.workspace)
         self._boxing, self.kind = boxing, kind
         self.sorting = "score" if kind == "particles" else "order"
+        # they are compared with what is seen in the slices
+        self.contrast = "slices"
 
     @property
     def asks(self) -> bool:

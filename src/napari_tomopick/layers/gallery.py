@@ -1,312 +1,71 @@
-"""The gallery: central sections of the boxes of points or particles, side by side, to be weeded out.
+"""The gallery: sections of the boxes of points or particles, side by side, to be selected and weeded out.
 
-Only the page that is looked at is read, in the background, and what was read is kept: after an edit only
-boxes that lie elsewhere are read again.
+Only what is looked at, and then what is near to it, is read, in the background, and what was read is kept:
+after an edit only boxes that lie elsewhere are read again.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from psygnal import Signal
 
 from napari_tomopick.errors import ParameterError
-from napari_tomopick.geometry.cropping import nearest_voxels
-from napari_tomopick.geometry.planes import Plane
-from napari_tomopick.layers.boxes import Boxes, Sorting, no_boxes
-from napari_tomopick.layers.user_points import DEFAULT_BOX
+from napari_tomopick.io.particles import write_particles
+from napari_tomopick.layers.boxes import Boxes
+from napari_tomopick.layers.gallery_average import GalleryAverage
+from napari_tomopick.layers.gallery_sources import CURRENT_MODEL
+from napari_tomopick.layers.gallery_view import MAX_BOX, MAX_SLICES, GalleryView, Tile
+from napari_tomopick.layers.selection import Selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_tomopick.layers.display import Sampler
     from napari_tomopick.layers.workspace import Workspace
 
-Axis = Literal["z", "y", "x"]
+__all__ = ["CURRENT_MODEL", "MAX_BOX", "MAX_SLICES", "Gallery", "Tile"]
 
-CURRENT_MODEL = ""
-"""The source of the boxes that is the model which gets the points, whichever it is."""
-
-SLICES = 5
-MAX_BOX, MAX_SLICES = 1024, 500
-# read at once: few enough that another page is not waited for
-CHUNK = 16
-KEPT_BYTES = 64 * 2**20
+How = Literal["only", "add", "toggle"]
 
 
-class Cut(NamedTuple):
-    """What a picture of a box depends on."""
-
-    tomogram: str
-    voxel: tuple[int, int, int]
-    axis: Axis
-    box_size: int
-    slices: int
-    low_pass_angstrom: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """One box of a page.
-
-    Parameters
-    ----------
-    place : int
-        Among all boxes, in the order in which they are shown.
-    caption : str
-        Its number, and score if it has one.
-    tip : str
-        All there is to say about it.
-    picture : uint8 array, shape (h, w), optional
-        Row 0 is the lowest; None as long as it is not read.
-    outside : bool array, shape (h, w), optional
-        What lies outside the tomogram; None if nothing does.
-    current : bool
-        Whether the user went there last.
-    """
-
-    place: int
-    caption: str
-    tip: str
-    picture: NDArray[np.uint8] | None
-    outside: NDArray[np.bool_] | None
-    current: bool
-
-
-class Gallery:
-    """Boxes of the model that gets the points, or of a particle set, in pages.
-
-    Ask it to `refresh` when anything about those may have changed.
+class Gallery(GalleryView):
+    """What a user does with the boxes of a `GalleryView`.
 
     Parameters
     ----------
     workspace : Workspace
-
-    Signals
-    -------
-    loaded()
-        Pictures were read that are on the page.
     """
 
-    loaded = Signal()
-
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self.source = CURRENT_MODEL
-        # of the models and sets for which the user wants another than their own
-        self._box_sizes: dict[str, int] = {}
-        self.slices = SLICES
-        self.axis: Axis = "z"
-        self.sorting: Sorting = "order"
-        self.reverse = False
-        self.page_size = 1
-        self.page = 0
-        self.boxes = no_boxes()
+        super().__init__(workspace)
         self._current: tuple[str, int, tuple[float, ...]] | None = None
         self._selected: list[tuple[str, int]] = []
-        self._kept: OrderedDict[Cut, NDArray[np.float32]] = OrderedDict()
-        self._loading = False
-
-    # what there is
-
-    def sources(self) -> list[tuple[str, str]]:
-        """What boxes can be shown of: (`CURRENT_MODEL` or the uid of a particle set, text)."""
-        active = self._workspace.picking.active
-        models = [(CURRENT_MODEL, f"{active.name} (model)")] if active is not None else []
-        return models + [(s.uid, s.name) for s in self._workspace.review.sets]
-
-    @property
-    def sortings(self) -> tuple[Sorting, ...]:
-        """What tells these boxes apart, and so can sort them."""
-        return self.boxes.sortings
+        self.average = GalleryAverage(self)
 
     def refresh(self) -> None:
         """Take boxes from the session as they are now, and sort them."""
-        before, at_end = self.boxes, self.page >= self.pages - 1
-        self.boxes = self._found().sorted(self.sorting, self.reverse)
-        one_more = self.boxes.uid == before.uid and len(self.boxes) == len(before) + 1
+        before, at_end = self.boxes, self.view.at_end
+        super().refresh()
+        boxes = self.boxes
+        one_more = boxes.uid == before.uid and len(boxes) == len(before) + 1
         # who picks, and sees the last box, is to see the next one too
-        follow = (
+        if (
             at_end
             and one_more
             and len(before) > 0
-            and not np.array_equal(self.boxes.positions[-1], before.positions[-1])
-        )
-        self.turn_to(self.pages - 1 if follow else self.page)
+            and not np.array_equal(boxes.positions[-1], before.positions[-1])
+        ):
+            self.view.reveal(len(boxes) - 1)
         self._keep_current()
         self._follow_selection()
 
-    def _found(self) -> Boxes:
-        review, model = self._workspace.review, self._workspace.picking.active
-        chosen = next((s for s in review.sets if s.uid == self.source), None)
-        if chosen is None and model is None and review.sets:
-            chosen = review.sets[0]
-        if chosen is not None:
-            particles = review.particles(chosen.uid)
-            return Boxes(
-                chosen.uid,
-                chosen.name,
-                True,
-                particles.ids,
-                particles.positions,
-                particles.scores,
-                particles.groups,
-                self._box_sizes.get(chosen.uid) or chosen.box_size or DEFAULT_BOX,
-            )
-        if model is None:
-            return no_boxes()
-        n = len(model)
-        return Boxes(
-            model.uid,
-            model.name,
-            False,
-            np.arange(n),
-            model.points,
-            np.full(n, np.nan),
-            np.full(n, model.group),
-            self._box_sizes.get(model.uid) or model.box_size or DEFAULT_BOX,
-        )
-
-    # settings
-
-    def show(self, source: str) -> None:
-        """Show the boxes of `CURRENT_MODEL`, or of a particle set."""
-        if source != self.source:
-            self.source, self.page = source, 0
-            self.refresh()
-
-    def set_box_size(self, voxels: int | None) -> None:
-        """Show boxes of this size for this model or set; None is the size they have. Nothing else changes.
-
-        Raises
-        ------
-        ParameterError
-            If it is not from 2 to `MAX_BOX`.
-        """
-        if voxels is None:
-            self._box_sizes.pop(self.boxes.uid, None)
-        elif 2 <= voxels <= MAX_BOX:
-            self._box_sizes[self.boxes.uid] = voxels
-        else:
-            raise ParameterError(f"a box in the gallery has from 2 to {MAX_BOX} voxels, got {voxels}")
-        self.refresh()
-
-    def set_cut(self, *, axis: Axis | None = None, slices: int | None = None) -> None:
-        """Cut boxes across another axis, or average over other slices.
-
-        Raises
-        ------
-        ParameterError
-            If the number of slices is not from 1 to `MAX_SLICES`.
-        """
-        if slices is not None and not 1 <= slices <= MAX_SLICES:
-            raise ParameterError(f"the mean is over 1 to {MAX_SLICES} slices, got {slices}")
-        self.axis, self.slices = axis or self.axis, slices or self.slices
-        self.refresh()
-
-    def sort(self, by: Sorting, reverse: bool = False) -> None:
-        """Sort by the order of picking, score (the best first), group or z."""
-        self.sorting, self.reverse, self.page = by, reverse, 0
-        self.refresh()
-
-    # pages
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-len(self.boxes) // self.page_size))
-
-    def set_page_size(self, boxes: int) -> None:
-        """Show this many boxes on a page; the first that is seen stays in sight."""
-        first = self.page * self.page_size
-        self.page_size = max(1, boxes)
-        self.turn_to(first // self.page_size)
-
-    def turn_to(self, page: int) -> None:
-        """Show this page, or the first or last one."""
-        self.page = min(max(page, 0), self.pages - 1)
-
-    def tiles(self) -> list[Tile]:
-        """The page as it can be shown now."""
-        display, current = self._workspace.display, self.current
-        found = []
-        for place in self._on_page():
-            picture, outside = self._kept.get(self._cut(place)), None
-            if picture is not None:
-                empty = ~np.isfinite(picture)
-                if empty.any():
-                    outside = empty
-                    inside = picture[~empty]
-                    picture = np.where(empty, inside.mean() if len(inside) else 0, picture)
-                picture = display.grey(picture, self.slices)
-            tip = self.boxes.tip(place) + ("" if outside is None else "\nhatched: outside the tomogram")
-            found.append(Tile(place, self.boxes.caption(place), tip, picture, outside, place == current))
-        return found
-
-    def _on_page(self) -> range:
-        first = self.page * self.page_size
-        return range(first, min(first + self.page_size, len(self.boxes)))
-
-    # pictures
-
-    def _cut(self, place: int) -> Cut:
-        x, y, z = (int(v) for v in nearest_voxels(self.boxes.positions[place])[0])
-        return Cut(
-            self._workspace.tomogram_name,
-            (x, y, z),
-            self.axis,
-            self.boxes.box_size,
-            self.slices,
-            self._workspace.display.low_pass_angstrom,
-        )
-
-    def load(self) -> None:
-        """Read the pictures of the page that are not there yet, in the background."""
-        if self._loading or self._workspace.tomogram is None:
-            return
-        wanted = list(dict.fromkeys(self._cut(place) for place in self._on_page()))
-        missing = [cut for cut in wanted if cut not in self._kept][:CHUNK]
-        for cut in wanted:
-            if cut in self._kept:
-                self._kept.move_to_end(cut)
-        if not missing:
-            return
-        sampler, tomogram = self._workspace.display.sampler(self.slices), self._workspace.tomogram
-        self._loading = True
-
-        def done(pictures: list[NDArray[np.float32]]) -> None:
-            self._loading = False
-            if self._workspace.tomogram is tomogram:
-                self._kept.update(zip(missing, pictures, strict=True))
-                self._forget_some()
-                self.loaded.emit()
-            self.load()
-
-        def failed(error: Exception) -> None:
-            self._loading = False
-            with self._workspace.reporting():
-                raise error
-
-        self._workspace.run(lambda: [_picture(sampler, cut) for cut in missing], done, failed)
-
-    def _forget_some(self) -> None:
-        """Keep the page, and what was shown last of the others."""
-        page = {self._cut(place) for place in self._on_page()}
-        size = sum(picture.nbytes for picture in self._kept.values())
-        for cut in list(self._kept):
-            if size <= KEPT_BYTES:
-                break
-            if cut not in page:
-                size -= self._kept.pop(cut).nbytes
-
-    # what a user does with them
+    # the box the user went to
 
     @property
     def current(self) -> int | None:
-        """The place of the box the user went to last."""
+        """See `GalleryView`."""
         if self._current is None or self._current[0] != self.boxes.uid:
             return None
         found = np.flatnonzero(self.boxes.ids == self._current[1])
@@ -326,14 +85,14 @@ class Gallery:
         self._current = uid, kept, tuple(positions[np.flatnonzero(ids == kept)[0]])
 
     def _follow_selection(self) -> None:
-        """Frame the one that the user has selected elsewhere, and show its page."""
-        work, boxes = self._workspace, self.boxes
-        selected = work.review.selection.rows if boxes.is_set else work.picking.view.selected
-        if len(selected) == 1 and selected != self._selected and selected[0][0] == boxes.uid:
+        """Frame the one that the user has selected elsewhere, and bring it in sight."""
+        boxes = self.boxes
+        selected = [(boxes.uid, int(i)) for i in boxes.ids[self.selected]]
+        if len(selected) == 1 and selected != self._selected:
             for place in np.flatnonzero(boxes.ids == selected[0][1]).tolist():
                 self._frame(place)
-                self.turn_to(place // self.page_size)
-        self._selected = list(selected)
+                self.view.reveal(place)
+        self._selected = selected
 
     def _frame(self, place: int | None) -> None:
         boxes = self.boxes
@@ -342,50 +101,148 @@ class Gallery:
         )
 
     def go_to(self, place: int) -> None:
-        """Show a box in the slices, and frame it."""
-        boxes = self.boxes
+        """Show a box in the slices, select and frame it."""
+        boxes, review = self.boxes, self._workspace.review
         self._frame(place)
-        self.turn_to(place // self.page_size)
-        if boxes.is_set:
-            self._workspace.review.select(boxes.uid, int(boxes.ids[place]))
+        self.view.reveal(place)
+        number = int(boxes.ids[place])
+        if not boxes.is_set:
+            self._workspace.picking.go_to_point(boxes.uid, number)
+        elif self._is_drawn(number):
+            review.select(boxes.uid, number)
         else:
-            self._workspace.picking.go_to_point(boxes.uid, int(boxes.ids[place]))
+            self._selection.set({boxes.uid: [number]})
+            self._workspace.say(f"Particle {number} does not lie in the tomogram that is shown.")
+
+    def _is_drawn(self, number: int) -> bool:
+        """Whether a particle is one of the shown tomogram."""
+        review, boxes = self._workspace.review, self.boxes
+        if self.source not in self._sources.opened:
+            return True
+        known = any(s.uid == boxes.uid for s in review.sets)
+        return known and number in review.particles(boxes.uid).ids
 
     def step(self, by: int) -> None:
         """Go to the box some places on from the current one."""
         if len(self.boxes):
-            start = self.page * self.page_size if self.current is None else self.current + by
+            start = self.view.first if self.current is None else self.current + by
             self.go_to(min(max(start, 0), len(self.boxes) - 1))
+
+    # selecting
+
+    @property
+    def _selection(self) -> Selection:
+        """Where the selected particles are kept."""
+        opened = self._sources.opened.get(self.source)
+        if opened is not None and opened.set_uid is None:
+            return opened.selection
+        return self._workspace.review.selection
+
+    @property
+    def selected(self) -> NDArray[np.bool_]:
+        """See `GalleryView`."""
+        boxes = self.boxes
+        if boxes.is_set:
+            return self._selection.mask(boxes.uid, boxes.ids)
+        rows = [row for uid, row in self._workspace.picking.view.selected if uid == boxes.uid]
+        return np.isin(boxes.ids, rows)
+
+    def select(self, places: Sequence[int] | NDArray[np.int64], how: How = "only") -> None:
+        """Select these boxes and no others, or these as well, or turn round whether they are."""
+        boxes = self.boxes
+        ids = boxes.ids[np.asarray(places, np.int64)]
+        if boxes.is_set:
+            selection = self._selection
+            change = {"only": selection.set, "add": selection.add, "toggle": selection.toggle}[how]
+            change({boxes.uid: ids})
+            return
+        before = boxes.ids[self.selected]
+        after = {"only": ids, "add": np.union1d(before, ids), "toggle": np.setxor1d(before, ids)}[how]
+        self._workspace.picking.select_points([(boxes.uid, int(i)) for i in after])
+
+    def toggle(self, place: int) -> None:
+        """Select a box as well, or no more."""
+        self._frame(place)
+        self.select([place], "toggle")
+
+    def select_to(self, place: int) -> None:
+        """Select all boxes from the framed one to this one as well."""
+        start = place if self.current is None else self.current
+        self.select(np.arange(min(start, place), max(start, place) + 1), "add")
+
+    def extend(self, by: int) -> None:
+        """Select the box some places on from the framed one as well, and frame it."""
+        if len(self.boxes):
+            start = self.view.first if self.current is None else self.current
+            place = min(max(start + by, 0), len(self.boxes) - 1)
+            self.select(np.arange(min(start, place), max(start, place) + 1), "add")
+            self._frame(place)
+            self.view.reveal(place)
+
+    def select_all(self) -> None:
+        """Select all boxes."""
+        self.select(np.arange(len(self.boxes)))
+
+    def select_none(self) -> None:
+        """Select nothing."""
+        self.select([])
+
+    def invert_selection(self) -> None:
+        """Select the boxes that are not selected, and no others."""
+        self.select(np.flatnonzero(~self.selected))
+
+    # deleting
 
     def delete(self, place: int) -> None:
         """Delete the point or particle of a box; this can be undone."""
-        self._delete(slice(place, place + 1))
+        self._delete(np.array([place]))
 
     def delete_from(self, place: int) -> None:
         """Delete that of a box and of all after it in the present order, as one edit."""
-        self._delete(slice(place, None))
+        self._delete(np.arange(place, len(self.boxes)))
 
     def delete_current(self) -> None:
         """Delete that of the framed box."""
         if self.current is not None:
             self.delete(self.current)
 
-    def _delete(self, places: slice) -> None:
+    def delete_selected(self) -> None:
+        """Delete those of the selected boxes, as one edit; that of the framed one if none is selected."""
+        places = np.flatnonzero(self.selected)
+        if len(places):
+            self._delete(places)
+        else:
+            self.delete_current()
+
+    def _delete(self, places: NDArray[np.int64]) -> None:
         boxes = self.boxes
         if not self._is_fresh():
             # never another one than was clicked
             self.refresh()
             self._workspace.say("The boxes have changed meanwhile: nothing was deleted.")
             return
-        gone = range(len(boxes))[places]
-        if self.current in gone:
+        current = self.current
+        if current is not None and current in places:
             # the frame goes on to the next one, or back to the last one left
-            following = gone.stop if gone.stop < len(boxes) else gone.start - 1
-            self._frame(following if following >= 0 else None)
+            left = np.setdiff1d(np.arange(len(boxes)), places)
+            after = left[left > current]
+            self._frame(int(after[0]) if len(after) else int(left[-1]) if len(left) else None)
         self._remove(boxes.at(places))
 
     def _remove(self, boxes: Boxes) -> None:
-        """Delete the points or particles of boxes, as one edit."""
+        """Delete the points or particles of boxes, as one edit.
+
+        Raises
+        ------
+        ParameterError
+            If they are subtomograms of which the project has no particles.
+        """
+        opened = self._sources.opened.get(self.source)
+        if opened is not None and opened.set_uid is None:
+            raise ParameterError(
+                f"The subtomograms in '{opened.name}' belong to no particle set of this project: select "
+                "them, and save the selection as a list instead."
+            )
         if boxes.is_set:
             self._workspace.review.delete_particles({boxes.uid: boxes.ids})
         else:
@@ -399,9 +256,34 @@ class Gallery:
             and np.array_equal(now.positions, self.boxes.positions)
         )
 
+    # files
 
-def _picture(sampler: Sampler, cut: Cut) -> NDArray[np.float32]:
-    """The central section of a box: its pixel N // 2 is the box's centre voxel."""
-    straight = Plane.orthogonal(cut.axis, 0)
-    plane = Plane(np.array(cut.voxel, np.float64), straight.u, straight.v)
-    return sampler.section(plane.centred(cut.box_size, cut.box_size), cut.box_size, cut.box_size)
+    def open_subtomograms(self, path: Path) -> None:
+        """Show subtomograms made by `extract` or `average`: a folder, or a file in it.
+
+        Raises
+        ------
+        FileFormatError
+            If it is no such folder.
+        """
+        self.show(self._sources.open(path))
+
+    def save_selection(self, path: Path) -> None:
+        """Write the selected particles to a file of any format of particles.
+
+        Raises
+        ------
+        ParameterError
+            If nothing is selected, or the boxes are of points.
+        TomopickError
+            If it cannot be written.
+        """
+        particles, ids = self._sources.particles(self.source), self.boxes.ids[self.selected]
+        if particles is None or not len(ids):
+            raise ParameterError("Nothing is selected of a particle set or of subtomograms: select some.")
+        session = self._workspace.session
+        known = () if session is None else session.tomograms()
+        names = set(particles.tomograms.tolist())
+        chosen = particles.select(np.isin(particles.ids, ids))
+        written = write_particles(path, chosen, tomograms=[t for t in known if t.name in names])
+        self._workspace.say(f"{len(chosen)} particles written to {', '.join(p.name for p in written)}.")

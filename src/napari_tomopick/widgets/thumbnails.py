@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import (
-    QColor,
     QEnterEvent,
     QHelpEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_tomopick.layers.gallery import Tile
+from napari_tomopick.layers.gallery_view import Tile
 from napari_tomopick.widgets.focus import take_keyboard
+from napari_tomopick.widgets.tile_painting import TilePainter, cross_out
 
 SMALLEST, LARGEST = 40, 320
 GAP = 5
-FRAME = QColor("#ffb000")
-DELETED = QColor("#e5484d")
-WAITING = QColor(128, 128, 128, 40)
-# what lies outside the tomogram: hatched, in the colours of nothing that is drawn elsewhere
-HATCHING = (70, 110, 160)
-
-_STEPS = {
+# below this size there is no room to read a caption
+CAPTIONED = 48
+STEPS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
     Qt.Key.Key_Up: (0, -1),
@@ -81,6 +74,9 @@ class ThumbnailGrid(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._tiles: Sequence[Tile] = ()
+        self._painter = TilePainter()
+        # pictures are so many times wider than they are high
+        self._parts = 1
         self._wanted = self._size = size
         self._capacity = 0
         self._pressed: int | None = None
@@ -93,7 +89,15 @@ class ThumbnailGrid(QWidget):
     def show_tiles(self, tiles: Sequence[Tile]) -> None:
         """Show these, in rows."""
         self._tiles = tiles
+        self._painter.keep(tiles)
         self.update()
+
+    def set_parts(self, parts: int) -> None:
+        """Make room for pictures of so many sections side by side."""
+        if parts != self._parts:
+            self._parts = parts
+            self._fit()
+            self.update()
 
     @property
     def tiles(self) -> Sequence[Tile]:
@@ -126,7 +130,7 @@ class ThumbnailGrid(QWidget):
         """Where the picture of a tile is, counted from the first that is shown."""
         cell = self._cell()
         row, column = divmod(index, self.columns)
-        return QRect(column * cell.width(), row * cell.height(), self._size, self._size)
+        return QRect(column * cell.width(), row * cell.height(), self._parts * self._size, self._size)
 
     def sizeHint(self) -> QSize:
         """Room for two rows of three."""
@@ -138,16 +142,16 @@ class ThumbnailGrid(QWidget):
 
     def _below(self) -> int:
         """Height of a caption with the gap to the next row."""
-        return self.fontMetrics().height() + GAP
+        return (self.fontMetrics().height() if self._wanted >= CAPTIONED else 0) + GAP
 
     def _cell(self) -> QSize:
-        return QSize(self._size + GAP, self._size + self._below())
+        return QSize(self._parts * self._size + GAP, self._size + self._below())
 
     def _fit(self) -> None:
         """Let rows fill the height, so that none is lost for a few pixels."""
         height, below = self.height() + GAP, self._below()
         rows = max(1, round(height / (self._wanted + below)))
-        self._size = min(max(height // rows - below, SMALLEST), max(SMALLEST, self.width()))
+        self._size = min(max(height // rows - below, SMALLEST), max(SMALLEST, self.width() // self._parts))
         if self.capacity != self._capacity:
             self._capacity = self.capacity
             self.capacity_changed.emit(self._capacity)
@@ -168,32 +172,20 @@ class ThumbnailGrid(QWidget):
             rect = self.tile_rect(index)
             if not rect.intersects(event.rect().adjusted(0, -self._cell().height(), 0, 0)):
                 continue
-            self._paint(painter, rect, tile)
+            self._painter.paint(painter, rect, tile, self.palette().color(self.backgroundRole()))
+            if self._wanted >= CAPTIONED:
+                self._write(painter, rect, tile.caption)
             goes = under is not None and (
                 index == under if self._crossing == "one" else index >= under and self._crossing == "rest"
             )
             if goes:
-                painter.setPen(QPen(DELETED, 2))
-                painter.drawLine(rect.topLeft(), rect.bottomRight())
-                painter.drawLine(rect.topRight(), rect.bottomLeft())
+                cross_out(painter, rect)
         painter.end()
 
-    def _paint(self, painter: QPainter, rect: QRect, tile: Tile) -> None:
-        if tile.picture is None:
-            painter.fillRect(rect, WAITING)
-        else:
-            painter.drawImage(rect, _image(tile.picture))
-            if tile.outside is not None:
-                painter.drawImage(rect, _hatched(tile.outside))
-        if tile.current:
-            pen = QPen(FRAME, 3)
-            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-            painter.setPen(pen)
-            painter.drawRect(rect.adjusted(1, 1, -2, -2))
+    def _write(self, painter: QPainter, rect: QRect, caption: str) -> None:
         painter.setPen(self.palette().color(self.foregroundRole()))
-        height = self.fontMetrics().height()
-        below = QRect(rect.left(), rect.bottom() + 1, rect.width(), height)
-        text = self.fontMetrics().elidedText(tile.caption, Qt.TextElideMode.ElideRight, rect.width())
+        below = QRect(rect.left(), rect.bottom() + 1, rect.width(), self.fontMetrics().height())
+        text = self.fontMetrics().elidedText(caption, Qt.TextElideMode.ElideRight, rect.width())
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
 
     # what the user does
@@ -201,8 +193,7 @@ class ThumbnailGrid(QWidget):
     def tile_at(self, point: QPoint) -> int | None:
         """Which of the shown tiles is at a point of the widget."""
         for index in range(len(self._tiles)):
-            rect = self.tile_rect(index)
-            if rect.adjusted(0, 0, 0, self.fontMetrics().height()).contains(point):
+            if self.tile_rect(index).adjusted(0, 0, 0, self._below() - GAP).contains(point):
                 return index
         return None
 
@@ -244,14 +235,14 @@ class ThumbnailGrid(QWidget):
         if index is None or index != pressed:
             return
         place = self._tiles[index].place
-        meant = _crossing(event.modifiers())
+        meant = self._meant(event.modifiers())
         (self.deleted if meant == "one" else self.deleted_from if meant == "rest" else self.chosen).emit(
             place
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Step, delete, or show what a click would delete."""
-        step = _STEPS.get(event.key())
+        step = STEPS.get(event.key())
         if step is not None:
             self.stepped.emit(step[0] + step[1] * self.columns)
         elif event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
@@ -269,7 +260,7 @@ class ThumbnailGrid(QWidget):
         super().keyReleaseEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Turn pages, one for each notch; with Ctrl change the size."""
+        """Turn pages, one for each notch, or scroll; with Ctrl change the size."""
         # fine wheels and touch pads send a notch in parts
         self._turned += event.angleDelta().y()
         notches = int(self._turned / 120)
@@ -277,38 +268,20 @@ class ThumbnailGrid(QWidget):
         if notches and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.set_tile_size(round(self._wanted * 1.15**notches))
         elif notches:
-            self.turned.emit(-notches)
+            self._scroll(-notches)
         event.accept()
 
+    def _scroll(self, notches: int) -> None:
+        self.turned.emit(notches)
+
     def _point_at(self, index: int | None, modifiers: Qt.KeyboardModifier) -> None:
-        crossing = _crossing(modifiers)
+        crossing = self._meant(modifiers)
         if (index, crossing) != (self._under, self._crossing):
             self._under, self._crossing = index, crossing
             self.update()
 
-
-def _crossing(modifiers: Qt.KeyboardModifier) -> str:
-    """What a click with these keys would delete: "", "one" or the "rest" too."""
-    if not modifiers & Qt.KeyboardModifier.ShiftModifier:
-        return ""
-    return "rest" if modifiers & Qt.KeyboardModifier.ControlModifier else "one"
-
-
-def _image(picture: np.ndarray) -> QImage:
-    """A picture whose row 0 is the lowest."""
-    rows = np.ascontiguousarray(picture[::-1])
-    height, width = rows.shape
-    # a copy: Qt does not keep the array
-    return QImage(rows.data, width, height, width, QImage.Format.Format_Grayscale8).copy()
-
-
-def _hatched(outside: np.ndarray) -> QImage:
-    """Stripes over what is outside."""
-    height, width = outside.shape
-    rows, columns = np.indices(outside.shape)
-    stripe = max(1, width // 16)
-    strength = np.where((rows + columns) // stripe % 2, 200, 110)
-    pixels = np.zeros((height, width, 4), np.uint8)
-    pixels[..., :3], pixels[..., 3] = HATCHING, np.where(outside, strength, 0)
-    pixels = np.ascontiguousarray(pixels[::-1])
-    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+    def _meant(self, modifiers: Qt.KeyboardModifier) -> str:
+        """What a click with these keys would delete: "", "one" or the "rest" too."""
+        if not modifiers & Qt.KeyboardModifier.ShiftModifier:
+            return ""
+        return "rest" if modifiers & Qt.KeyboardModifier.ControlModifier else "one"
