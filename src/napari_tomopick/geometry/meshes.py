@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 Array = NDArray[np.float64]
+
+_LEAF = 4
+_CLUSTER = 32
+_LOOKED_AT = 4
+"""Clusters of triangles next to a point that are all looked at."""
+_EXACT_WITHIN = 16
+"""Times the size of the largest triangle: up to here, no other triangle is nearer than the one found. Beyond,
+that would cost too much: from far away, thousands of triangles of a smooth surface are nearly as near."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +75,11 @@ class Mesh:
         )
 
     def nearest(self, points: Array) -> tuple[Array, Array, Array]:
-        """Nearest places on the mesh, exactly.
+        """Nearest places on the mesh.
+
+        Exact near the mesh. Further from it than `_EXACT_WITHIN` triangle sizes only the triangles around the
+        nearest ones are looked at: what is returned may then be further than the nearest place by a few
+        hundredths of the size of a triangle.
 
         Parameters
         ----------
@@ -79,50 +92,82 @@ class Mesh:
             Unit normals there, interpolated between the vertices (Phong), so that they do not jump at edges.
         distances : array, shape (n,)
         """
+        from napari_tomopick.geometry import nearest_kernels
+
+        points = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
+        rows, weights = np.empty(len(points), np.int64), np.empty((len(points), 3))
+        tree = self._tree
+        if len(points):
+            k = min(_LOOKED_AT, tree.clusters.n)
+            clusters = np.asarray(tree.clusters.query(points, k, workers=-1)[1]).reshape(len(points), k)
+            nearest_kernels.nearest_triangles(
+                points,
+                tree.corners,
+                tree.low,
+                tree.high,
+                _LEAF,
+                clusters,
+                _CLUSTER,
+                _EXACT_WITHIN * tree.reach,
+                rows,
+                weights,
+            )
+        positions = np.einsum("nk,nkj->nj", weights, tree.corners[rows])
+        normals = np.einsum("nk,nkj->nj", weights, self.normals()[self.faces[tree.order[rows]]])
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
+        return positions, normals, np.linalg.norm(positions - points, axis=1)
+
+    @cached_property
+    def _tree(self) -> _Tree:
         corners = self.vertices[self.faces]
         centres = corners.mean(axis=1)
-        reach = np.linalg.norm(corners - centres[:, None], axis=-1).max()
-        # no triangle whose centre is further than the nearest vertex by more than its size can be nearest
-        limit = cKDTree(self.vertices).query(points)[0] + reach
-        tree, vertex_normals = cKDTree(centres), self.normals()
-        positions, normals = np.empty_like(points), np.empty_like(points)
-        distances = np.empty(len(points))
-        for i, point in enumerate(points):
-            near = np.asarray(tree.query_ball_point(point, limit[i] * (1 + 1e-9)), dtype=np.int64)
-            weights = _nearest_on_triangles(point, corners[near])
-            places = np.einsum("nk,nkj->nj", weights, corners[near])
-            length = np.linalg.norm(places - point, axis=1)
-            best = int(length.argmin())
-            normal = weights[best] @ vertex_normals[self.faces[near[best]]]
-            positions[i], distances[i] = places[best], length[best]
-            normals[i] = normal / max(float(np.linalg.norm(normal)), 1e-300)
-        return positions, normals, distances
+        reach = float(np.linalg.norm(corners - centres[:, None], axis=-1).max())
+        leaves = 1
+        while leaves * _LEAF < len(corners):
+            leaves *= 2
+        order = _in_space(centres, leaves * _LEAF)
+        corners = np.ascontiguousarray(corners[order], dtype=np.float64)
+        low, high = np.full((2 * leaves, 3), np.inf), np.full((2 * leaves, 3), -np.inf)
+        starts = np.arange(0, len(corners), _LEAF)
+        low[leaves : leaves + len(starts)] = np.minimum.reduceat(corners.min(axis=1), starts)
+        high[leaves : leaves + len(starts)] = np.maximum.reduceat(corners.max(axis=1), starts)
+        while leaves > 1:
+            leaves //= 2
+            below = slice(2 * leaves, 4 * leaves)
+            low[leaves : 2 * leaves] = low[below].reshape(leaves, 2, 3).min(axis=1)
+            high[leaves : 2 * leaves] = high[below].reshape(leaves, 2, 3).max(axis=1)
+        starts = np.arange(0, len(corners), _CLUSTER)
+        counts = np.diff(np.append(starts, len(corners)))
+        middles = np.add.reduceat(centres[order], starts) / counts[:, None]
+        return _Tree(order, corners, low, high, cKDTree(middles), reach)
 
 
-def _nearest_on_triangles(point: Array, corners: Array) -> Array:
-    """Barycentric weights ``(n, 3)`` of the place nearest to a point on each triangle ``(n, 3, 3)``."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    ab, ac, ap = b - a, c - a, point - a
-    d00, d01, d11 = (ab * ab).sum(1), (ab * ac).sum(1), (ac * ac).sum(1)
-    d20, d21 = (ap * ab).sum(1), (ap * ac).sum(1)
-    determinant = d00 * d11 - d01 * d01
-    safe = np.where(determinant > 0, determinant, 1.0)
-    v, w = (d11 * d20 - d01 * d21) / safe, (d00 * d21 - d01 * d20) / safe
-    inner = np.column_stack([1 - v - w, v, w])
-    inside = (determinant > 0) & (inner >= 0).all(axis=1)
-    best = np.where(inside[:, None], inner, 0.0)
-    shortest = np.where(inside, -1.0, np.inf)
-    for first, second in ((0, 1), (1, 2), (2, 0)):
-        start, side = corners[:, first], corners[:, second] - corners[:, first]
-        length = np.maximum((side * side).sum(1), 1e-300)
-        t = np.clip(((point - start) * side).sum(1) / length, 0.0, 1.0)
-        distance = ((start + t[:, None] * side - point) ** 2).sum(1)
-        closer = distance < shortest
-        weights = np.zeros_like(best)
-        weights[:, first], weights[:, second] = 1 - t, t
-        best[closer] = weights[closer]
-        shortest = np.where(closer, distance, shortest)
-    return best
+def _in_space(points: Array, size: int) -> NDArray[np.int64]:
+    """An order of points in which aligned runs of ``size / 2, size / 4 ... _LEAF`` of them are compact."""
+    order = np.arange(len(points))
+    while size > _LEAF:
+        run = np.arange(len(points)) // size
+        starts = np.arange(0, len(points), size)
+        spread = np.maximum.reduceat(points[order], starts) - np.minimum.reduceat(points[order], starts)
+        along = points[order, spread.argmax(axis=1)[run]]
+        order = order[np.lexsort((along, run))]
+        size //= 2
+    return order
+
+
+class _Tree(NamedTuple):
+    """The triangles of a mesh in an order in which neighbours in space follow each other.
+
+    ``low`` and ``high`` are the boxes of a binary tree over runs of `_LEAF` triangles, as of
+    `nearest_kernels.nearest_triangles`; ``clusters`` has the middles of runs of `_CLUSTER`.
+    """
+
+    order: NDArray[np.int64]
+    corners: Array
+    low: Array
+    high: Array
+    clusters: cKDTree
+    reach: float
 
 
 def grid_faces(n_s: int, n_t: int, *, closed: bool) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.errors import ModelError, ParameterError
 from napari_tomopick.geometry import orientations
-from napari_tomopick.models.crop_points import mesh_and_messages, parameters_for
+from napari_tomopick.models.membrane_relation import surface_mesh
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import Model
 
@@ -79,13 +79,14 @@ def orient(
     names = np.full(len(particles), "", dtype=object)
     messages: list[str] = []
     for model in surfaces:
-        _check_voxel_size(particles, model)
         anywhere = (particles.tomograms == "") | (model.tomogram == "")
         rows = np.flatnonzero(anywhere | (particles.tomograms == model.tomogram))
-        own = {k: model.parameters[k] for k in ("closed", "center", "radius") if k in model.parameters}
-        own = {k: v for k, v in own.items() if k in parameters_for(model.type)}
-        mesh, notes = mesh_and_messages(
-            model, mesh_parameter=mesh_parameter, max_triangles=max_triangles, subdivision=subdivision, **own
+        mesh, notes = surface_mesh(
+            model,
+            particles,
+            mesh_parameter=mesh_parameter,
+            max_triangles=max_triangles,
+            subdivision=subdivision,
         )
         messages += [f"{model.name}: {note}" for note in notes]
         _, normal, distance = mesh.nearest(particles.positions[rows])
@@ -102,12 +103,3 @@ def orient(
     )
     far = np.zeros(len(particles), bool) if max_distance is None else nearest > max_distance
     return Oriented(oriented.select(~far), particles.ids[far], tuple(messages))
-
-
-def _check_voxel_size(particles: Particles, model: Model) -> None:
-    a, b = particles.voxel_size_angstrom, model.voxel_size_angstrom
-    if a is not None and b is not None and abs(a - b) > 1e-3 * b:
-        raise ParameterError(
-            f"the particles are given at {a:g} Å per voxel, but surface {model.name!r} was picked at {b:g} "
-            "Å: bring them to the same voxel size first."
-        )
