@@ -435,8 +435,8 @@ def test_the_model_stands_on_the_slice_as_large_as_it_is(modelling, tmp_path):
     viewer.dims.set_point(0, 9)
     modelling.start(tmp_path / "m.mrc", {})
     modelling.show_in_3d(True)
-    [layer] = [each for each in viewer.layers if isinstance(each, Surface)]
-    assert viewer.layers.index(layer) == viewer.layers.index(work.image.layer) + 1
+    [layer] = [each for each in viewer.layers if type(each) is Surface]
+    assert viewer.layers.index(layer) == viewer.layers.index(work.scene.slice.arrow.layer) + 1
     assert viewer.layers.selection.active is active
     assert work.is_3d
     corners = layer.data[0]
@@ -447,10 +447,10 @@ def test_the_model_stands_on_the_slice_as_large_as_it_is(modelling, tmp_path):
     modelling.surface.show(ball(5.0), 20.0, "coarse")
     assert np.ptp(viewer.layers["coarse"].data[0], axis=0) == pytest.approx(20, abs=3)
     modelling.show_class(1)
-    [other] = [each for each in viewer.layers if isinstance(each, Surface)]
+    [other] = [each for each in viewer.layers if type(each) is Surface]
     assert np.ptp(other.data[0], axis=0).max() < 8
     modelling.show_in_3d(False)
-    assert not any(isinstance(each, Surface) for each in viewer.layers)
+    assert not any(type(each) is Surface for each in viewer.layers)
     assert not work.is_3d
 
 

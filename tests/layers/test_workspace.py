@@ -173,11 +173,14 @@ def test_an_import_into_a_project_closed_meanwhile_is_told(workspace, a_tomogram
 
 
 def test_a_volume_does_not_cut_points_and_arrows_to_pieces(shown):
+    """A volume has its depth where the ray met the darkest voxel, before and behind what else is drawn."""
     own = [layer for layer in shown.viewer.layers if layer is not shown.image.layer]
+    shown.show_3d(True)
     shown.set_depiction("volume")
-    assert {str(layer.blending) for layer in own} == {"translucent_no_depth"}
-    shown.set_depiction("plane")
+    assert str(shown.image.layer.blending) == "translucent_no_depth"
     assert {str(layer.blending) for layer in own} == {"translucent"}
+    shown.set_depiction("plane")
+    assert str(shown.image.layer.blending) == "translucent"
 
 
 def test_slices_stay_whole_numbers_with_points_at_the_very_edge(shown):

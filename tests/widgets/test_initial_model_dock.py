@@ -96,11 +96,11 @@ def test_from_set_up_to_a_model_and_what_to_do_with_it(model, press, qtbot, tmp_
     assert view.directions.count == 1
     assert not view.agreement.isVisible()
     press(model, "model-3d")
-    assert any(isinstance(layer, Surface) for layer in window.layers)
+    assert any(type(layer) is Surface for layer in window.layers)
     assert view.scene.isChecked()
     assert window.dims.ndisplay == 3
     press(model, "model-3d")
-    assert not any(isinstance(layer, Surface) for layer in window.layers)
+    assert not any(type(layer) is Surface for layer in window.layers)
     assert (window.dims.ndisplay, view.scene.isChecked()) == (2, False)
     taken = []
     monkeypatch.setattr(matching, "use_as_template", lambda viewer, path: taken.append((viewer, path)))

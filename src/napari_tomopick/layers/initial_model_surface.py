@@ -96,8 +96,7 @@ class ModelSurface:
         else:
             viewer.layers.remove(self._layer)
         # below the particles: the discs of these hide what is drawn later behind them
-        image = work.image.layer
-        above = viewer.layers.index(image) + 1 if image is not None else 0
+        above = work.scene.above_slice()
         active = viewer.layers.selection.active
         self._layer = compat.surface(corners * scale + centre, faces, light, name)
         viewer.layers.insert(above, self._layer)

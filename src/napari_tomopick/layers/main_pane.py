@@ -122,17 +122,15 @@ class MainPane:
 
     def scroll(self, slices: int, at: Pixel) -> None:
         """See `Pane`; in 3D the shown slice moves."""
-        dims, tomogram, image = self._viewer.dims, self._workspace.tomogram, self._workspace.image
+        dims, tomogram = self._viewer.dims, self._workspace.tomogram
         if tomogram is None:
             return
         if not compat.is_3d(self._viewer):
             axis = compat.sliced_axis(self._viewer)
             last = tomogram.shape[axis] - 1
             dims.set_point(axis, int(np.clip(compat.slice_index(self._viewer) + slices, 0, last)))
-        elif image.layer is not None and image.depiction == "plane":
-            plane, shape = image.layer.plane, np.array(image.layer.data.shape)
-            step = slices / image.layer.scale[0] * np.asarray(plane.normal)
-            plane.position = tuple(np.clip(np.asarray(plane.position) + step, 0, shape - 1))
+        else:
+            self._workspace.scene.slice.move(slices)
 
     def rotate(self, right: float, down: float) -> None:
         """See `Pane`; from a slice to the scene in 3D, in which the slice stands."""
@@ -149,18 +147,17 @@ class MainPane:
         camera.set_view_direction(tuple(turned[0]), tuple(turned[1]))
 
     def show_plane(self, axis: str, at: Pixel) -> None:
-        """See `Pane`; in 3D look along that axis, and from a slice that was rotated go back to slices."""
+        """See `Pane`; in 3D look along that axis at a slice across it, or go back to a slice."""
         tomogram = self._workspace.tomogram
         if compat.is_3d(self._viewer) and self._rotated:
             self._workspace.show_3d(False)
             height, width = self._viewer.canvas.size
             at = width / 2, height / 2
-        if tomogram is not None:
+        if compat.is_3d(self._viewer):
+            self._workspace.scene.view_along(axis)
+        elif tomogram is not None:
             last = np.array(tomogram.shape) - 1.0
-            position = np.asarray(self._viewer.dims.point)[-3:]
-            if not compat.is_3d(self._viewer):
-                position = self.position(at)
-            compat.show_plane(self._viewer, axis, np.clip(position, 0.0, last))
+            compat.show_plane(self._viewer, axis, np.clip(self.position(at), 0.0, last))
 
     def click(self, at: Pixel, second: bool = False) -> None:
         """See `Pane`: what napari's own modes do for a plain click."""

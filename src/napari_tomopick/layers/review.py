@@ -55,6 +55,8 @@ class Review:
     mode_changed()
         The mouse does something else to particles.
     """
+    redrawn()
+        Particles were drawn, or others of them are shown.
 
     sets_changed = Signal()
     look_changed = Signal()
@@ -166,6 +168,7 @@ class Review:
         self.view.filter(self.filters.masks())
 
     @property
+        self.redrawn.emit()
     def drawn(self) -> dict[str, tuple[Particles, str]]:
         """The particles that pass the filters, and their colour, by the uid of their set or preview."""
         return {uid: (self._passing(uid, p), colour) for uid, (p, colour) in self._visible.items()}

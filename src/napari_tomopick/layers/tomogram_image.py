@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.layers import Image
+from psygnal import Signal
 
 from napari_tomopick.errors import Cancelled, FileFormatError
 from napari_tomopick.io.volumes import open_volume
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-Depiction = Literal["plane", "volume"]
+Depiction = Literal["plane", "volume", "none"]
 
 GREY, INVERTED = "gray", "gray_r"
 
@@ -127,7 +128,14 @@ class TomogramImage:
         ``run(function, done)`` calls ``function`` off the GUI thread and ``done`` with its result.
     display : Display
         How slices are shown.
+
+    Signals
+    -------
+    depiction_changed()
+        A user had it drawn otherwise in 3D, in napari's list of layers.
     """
+
+    depiction_changed = Signal()
 
     def __init__(
         self,
@@ -142,6 +150,7 @@ class TomogramImage:
         self.loaded: LoadedTomogram | None = None
         self.layer: Image | None = None
         self.depiction: Depiction = "plane"
+        self._depicting = self._hidden_by_depiction = False
         self._factor = 1
         self._small: NDArray[np.float32] | None = None
         # the slices to go back to from 3D, and what became of their position there
@@ -171,7 +180,6 @@ class TomogramImage:
             contrast_limits=self._display.file_limits if flat else self._display.limits,
             colormap=INVERTED if self._display.inverted else GREY,
             projection_mode="none",  # the slab of `compat.set_slab` is for points only
-            depiction=self.depiction,
             # in most tomograms what is dense is dark
             rendering="mip" if loaded.tomogram.particles_are_dark is False else "minip",
             axis_labels=("z", "y", "x"),
@@ -179,7 +187,9 @@ class TomogramImage:
         self._show_contrast()
         self.layer.events.contrast_limits.connect(self._on_layer_contrast)
         self.layer.events.colormap.connect(self._on_layer_colormap)
+        self.layer.events.visible.connect(self._on_layer_visible)
         compat.protect(self.layer)
+        self._depict()
         self._viewer.layers.insert(0, self.layer)
         compat.unmirror(self._viewer)
         compat.go_to(self._viewer, [(n - 1) // 2 for n in loaded.data.shape])
@@ -189,10 +199,33 @@ class TomogramImage:
         self._viewer.fit_to_view()
 
     def set_depiction(self, depiction: Depiction) -> None:
-        """Draw the tomogram in 3D as a slice ("plane") or as a volume."""
+        """Draw the tomogram in 3D as a slice ("plane"), as a volume, or not at all ("none")."""
         self.depiction = depiction
-        if self.layer is not None:
-            self.layer.depiction = depiction
+        self._depict()
+
+    def _depict(self) -> None:
+        if self.layer is None:
+            return
+        if self.depiction != "none":
+            self.layer.depiction = self.depiction
+        # a volume has its depth wherever the ray met the darkest voxel, before and behind what else is drawn
+        volume = self.depiction == "volume" and compat.is_3d(self._viewer)
+        self.layer.blending = "translucent_no_depth" if volume else "translucent"
+        self._depicting = True
+        try:
+            if self.depiction == "none":
+                self.layer.visible = not compat.is_3d(self._viewer)
+            elif self._hidden_by_depiction:
+                self.layer.visible = True
+            self._hidden_by_depiction = self.depiction == "none"
+        finally:
+            self._depicting = False
+
+    def _on_layer_visible(self) -> None:
+        """Take it as meant here when a user opens the eye of what is not drawn."""
+        if not self._depicting and self.depiction == "none" and self.layer is not None and self.layer.visible:
+            self.set_depiction("plane")
+            self.depiction_changed.emit()
 
     def clear(self) -> None:
         """Take the tomogram off the screen and let its file go."""
@@ -278,6 +311,7 @@ class TomogramImage:
         self._clipped = np.array(self._viewer.dims.point)
 
     def _after_ndisplay(self) -> None:
+        self._depict()
         if compat.is_3d(self._viewer):
             self._show_small()
             return

@@ -24,6 +24,7 @@ from napari_tomopick.layers.matching import Matching
 from napari_tomopick.layers.picking import Picking
 from napari_tomopick.layers.pointing import Pointing
 from napari_tomopick.layers.review import Review
+from napari_tomopick.layers.scene import Scene
 from napari_tomopick.layers.settings import Settings
 from napari_tomopick.layers.tomogram_image import Depiction, LoadedTomogram, TomogramImage, load_tomogram
 from napari_tomopick.layers.tomograms import Tomograms
@@ -128,6 +129,8 @@ class Workspace:
         self.matching = Matching(self)
         self.initial_model = InitialModelling(self)
         self._mouse = NapariMouse(self, self.main_pane)
+        self.scene = Scene(self)
+        self.image.depiction_changed.connect(self.display_changed.emit)
         self._keys = NapariKeys(self.controls, self.hand, viewer)
         for layer in self._own_layers():
             self._keys.add(layer)
@@ -137,7 +140,7 @@ class Workspace:
             "redo": self.redo,
             "previous_tomogram": lambda: self.open_neighbour(-1),
             "next_tomogram": lambda: self.open_neighbour(1),
-            "track": self.tracking.one,
+            "track": self._track,
             "track_on": self.tracking.on,
             "cancel": lambda: self.tracking.stop() or self.boxing.stop(),
             "mode_box": self._box,
@@ -310,11 +313,8 @@ class Workspace:
         self.viewer.dims.ndisplay = 3 if on else 2
 
     def set_depiction(self, depiction: Depiction) -> None:
-        """Draw the tomogram in 3D as a slice ("plane") or as a volume."""
+        """Draw the tomogram in 3D as a slice ("plane"), as a volume, or not at all ("none")."""
         self.image.set_depiction(depiction)
-        for layer in self._own_layers():
-            # a volume has its depth wherever the ray met the darkest voxel, before and behind what we draw
-            layer.blending = "translucent_no_depth" if depiction == "volume" else "translucent"
         self.display_changed.emit()
 
     def _own_layers(self) -> tuple[Any, ...]:
