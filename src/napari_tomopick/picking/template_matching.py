@@ -18,14 +18,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
 from napari_tomopick.geometry.coordinates import inside_volume
 from napari_tomopick.geometry.rotation_sampling import rotations_by_step
-from napari_tomopick.picking.imaging import Imaging, radial_frequencies
+from napari_tomopick.picking.candidate_poses import Posed, above_usual
+from napari_tomopick.picking.imaging import Imaging
 from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
+from napari_tomopick.picking.measured_transfer import interpolated, measured_transfer
 from napari_tomopick.picking.score_map import apart
 from napari_tomopick.picking.template import Template
 from napari_tomopick.picking.template_places import (
@@ -35,7 +37,6 @@ from napari_tomopick.picking.template_places import (
     look_closer,
     most_alike,
     refined,
-    under_mask,
 )
 from napari_tomopick.picking.template_search import bank_of, search
 from napari_tomopick.picking.turned_template import TurnedTemplate
@@ -50,19 +51,16 @@ _SEARCH_ACROSS, _SEARCH_STEP = 10.0, 20.0  # voxels across a particle, degrees
 _CLOSER_ACROSS, CLOSER_STEP = 14.0, 15.0
 _FINAL_ACROSS = 36.0
 _RESIDUAL, _COMPONENTS = 0.2, 100
-_GLANCE_STEP, _GLANCE_COMPONENTS = 24.0, 60  # of the search from which the transfer is measured
+_GLANCE_STEP, _GLANCE_COMPONENTS = 24.0, 60  # of the search that tells contrast and transfer
 _CLOSER_RESIDUAL, _CLOSER_COMPONENTS = 0.15, 300
 _WITHIN = 1.4  # voxels of the search grid that a peak may lie off the centre
-_ENOUGH = 300  # places looked at closely however few particles there seem to be
+# places looked at closely however few particles there seem to be: a part of all peaks, within bounds
+_ENOUGH, _FEWEST, _PART = 300, 100, 0.05
 _CLOSE, _NEARLY = 0.35, 0.7  # smallest distance of places, in those of particles, after each look
 _STARTS = 2  # poses of a place, the best of which at full sampling is climbed from
 _CONTROLS = 32
 _STANDS_OUT = 4.5  # standard deviations above what is usual, of scores of the search
-_MIGHT, _SURELY = 1.5, 4.0  # of scores of the second look
-_SOME, _GENEROUS, _MORE = 100, 1.3, 40
-_PUPILS, _TEACHERS = 60, 30
-_FEWEST_TEACHERS = 8
-_TEACH = 2.5
+_PUPILS = 60  # places of which the best measure the transfer
 _SLAB = 24  # places between two reports
 _GLANCE = 80  # side in voxels of the part that contrast is told from
 
@@ -117,61 +115,6 @@ class Found:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Posed:
-    """Places with poses: positions in voxels of the tomogram, quaternions, scores, which are controls.
-
-    Poses are ``(n, s, 3)`` and ``(n, s, 4)``: of each place the best, and others from which the best may be
-    reached as well.
-    """
-
-    all_at: NDArray[np.float64]
-    all_turns: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    control: NDArray[np.bool_]
-
-    @property
-    def at(self) -> NDArray[np.float64]:
-        """Positions of the best poses, ``(n, 3)``."""
-        return self.all_at[:, 0]
-
-    @property
-    def turns(self) -> NDArray[np.float64]:
-        """Quaternions of the best poses, ``(n, 4)``."""
-        return self.all_turns[:, 0]
-
-    def __getitem__(self, rows: NDArray[np.generic]) -> _Posed:
-        return _Posed(self.all_at[rows], self.all_turns[rows], self.scores[rows], self.control[rows])
-
-    def best_first(self, minimum_distance: float) -> _Posed:
-        """In the order of their scores, each at least so far from all better ones; controls stay."""
-        ordered = self[np.argsort(-self.scores, kind="stable")]
-        kept = np.zeros(len(self.scores), bool)
-        kept[apart(ordered.at, minimum_distance, None)] = True
-        return ordered[kept | ordered.control]
-
-    def promising(self) -> _Posed:
-        """Those whose scores, best first, stand out, and the controls.
-
-        At most a third and some more than surely do: the closest look takes longest.
-        """
-        above = _above_usual(self.scores)
-        most = max(_SOME, _MORE + int(_GENEROUS * (above > _SURELY).sum()))
-        chosen = np.zeros(len(self.scores), bool)
-        chosen[np.flatnonzero(above > _MIGHT)[:most]] = True
-        return self[chosen | self.control]
-
-
-def _above_usual(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores in standard deviations above what is usual, told from the lower ones: half may be particles."""
-    if not len(scores):
-        return np.empty(0)
-    low, middle = np.percentile(scores, [10.0, 40.0])
-    # of a normal distribution these lie 1.028 standard deviations apart, the second 0.253 below the middle
-    deviation = max(float(middle - low) / 1.028, 1e-9)
-    return np.asarray((scores - (middle + 0.253 * deviation)) / deviation)
-
-
 def find(
     ground: Ground,
     template: Template,
@@ -220,9 +163,9 @@ def find(
         at, _ = work.peaks(everywhere, minimum_distance, _PUPILS, allowed, seed)
         pupils = everywhere.poses(at, np.zeros(len(at), bool))
         pupils = work.final(pupils, (0.2, 0.35), "measuring the contrast transfer", 3)
-        measured = work.transfer(pupils.best_first(minimum_distance))
+        measured = measured_transfer(pupils.best_first(minimum_distance), *work.close(), imaging)
         if measured is not None:
-            work.imaging = replace(imaging, transfer=_interpolated(*measured))
+            work.imaging = replace(imaging, transfer=interpolated(measured))
             transfer_known = True
     if exact:
         everywhere = work.everywhere_exactly(angle_step_degrees)
@@ -273,7 +216,8 @@ def brighter(ground: Ground, template: Template, imaging: Imaging, threads: int 
     middle = [slice(max(0, n // 2 - _GLANCE // 2), n // 2 + _GLANCE // 2) for n in volume.shape]
     part = np.ascontiguousarray(volume[tuple(middle)])
     turned = TurnedTemplate(template, imaging, ground.spacing(grid))
-    bank = bank_of(turned, rotations_by_step(_SEARCH_STEP, template.symmetry), _RESIDUAL, _COMPONENTS)
+    rotations = rotations_by_step(_GLANCE_STEP, template.symmetry)
+    bank = bank_of(turned, rotations, _RESIDUAL, _GLANCE_COMPONENTS)
     best = [np.sort(search(sign * part, turned, bank, threads=threads).scores, axis=None) for sign in (1, -1)]
     count = max(10, part.size // 10_000)
     return bool(best[1][-count:].mean() > best[0][-count:].mean())
@@ -287,12 +231,12 @@ class _Everywhere:
     orientations: NDArray[np.int32]
     gold: NDArray[np.bool_]
 
-    def poses(self, at: NDArray[np.float64], control: NDArray[np.bool_]) -> _Posed:
+    def poses(self, at: NDArray[np.float64], control: NDArray[np.bool_]) -> Posed:
         """The poses that were best at some of the places."""
         voxel = np.rint(self.grid.to_grid(at)).astype(np.int64).reshape(-1, 3)
         index = tuple(np.clip(voxel[:, ::-1], 0, np.array(self.scores.shape) - 1).T)
         turns = self.rotations.as_quat().reshape(-1, 4)[self.orientations[index]]
-        return _Posed(at[:, None], turns[:, None], self.scores[index].astype(np.float64), control)
+        return Posed(at[:, None], turns[:, None], self.scores[index].astype(np.float64), control)
 
 
 class _Work:
@@ -366,7 +310,7 @@ class _Work:
         )
         return _Everywhere(grid, rotations, found.scores, found.orientations.astype(np.int32), gold)
 
-    def less(self, background: Template, poses: _Posed, grid: WorkingGrid, step: float) -> _Posed:
+    def less(self, background: Template, poses: Posed, grid: WorkingGrid, step: float) -> Posed:
         """Take away what another template scores at the same places, less what is usual of it."""
         # told so that it can be stopped
         other = _Work(
@@ -397,10 +341,11 @@ class _Work:
         if not len(places):
             return np.empty((0, 3)), np.empty(0, bool)
         order = np.lexsort((*places.T, -values))
-        above = _above_usual(values)[order]
+        above = above_usual(values)[order]
         kept = apart(places[order], _CLOSE * minimum_distance, at_most)
         standing_out = int((above[kept] > _STANDS_OUT).sum())
-        wanted = int(np.clip(4 * standing_out, _ENOUGH, at_most))
+        enough = int(np.clip(_PART * len(places), _FEWEST, _ENOUGH))
+        wanted = int(np.clip(4 * standing_out, enough, at_most))
         places = places[order][kept[:wanted]]
         control = np.zeros(len(places), bool)
         lower = np.arange(len(places) // 2, len(places))
@@ -409,7 +354,7 @@ class _Work:
 
     def closer(
         self, places: NDArray[np.float64], control: NDArray[np.bool_], search_grid: WorkingGrid, step: float
-    ) -> _Posed:
+    ) -> Posed:
         """Compare places with the template in every orientation."""
         text = "looking closer"
         self.tell(0.6, text)
@@ -437,16 +382,17 @@ class _Work:
                 turns.append(np.stack([p.rotations.as_quat() for p in some]))
                 scores.append(np.array([p.scores[0] for p in some]))
         found = grid.to_tomogram(np.concatenate(at))
-        return _Posed(found, np.concatenate(turns), np.concatenate(scores), control)
+        return Posed(found, np.concatenate(turns), np.concatenate(scores), control)
 
-    def _close(self) -> tuple[LocalBoxes, TurnedTemplate]:
+    def close(self) -> tuple[LocalBoxes, TurnedTemplate]:
+        """The tomogram and the template at full sampling."""
         coarsest = self.template.voxel_size_angstrom / self.ground.voxel_size_angstrom
         boxes = LocalBoxes(self.ground, self.imaging, max(self._factor(_FINAL_ACROSS), coarsest))
         return boxes, TurnedTemplate(self.template, self.imaging, boxes.spacing_angstrom)
 
-    def final(self, poses: _Posed, shares: tuple[float, float], text: str, iterations: int) -> _Posed:
+    def final(self, poses: Posed, shares: tuple[float, float], text: str, iterations: int) -> Posed:
         """Climb to the best pose near each, at full sampling."""
-        boxes, turned = self._close()
+        boxes, turned = self.close()
         start = boxes.grid.to_grid(poses.all_at)
         at, turns, scores = start[:, 0].copy(), poses.turns.copy(), np.zeros(len(start))
 
@@ -464,50 +410,4 @@ class _Work:
                 done = first / len(start)
                 self.tell(shares[0] + (shares[1] - shares[0]) * done, text)
                 list(pool.map(climb, range(first, min(first + _SLAB, len(start)))))
-        return _Posed(boxes.grid.to_tomogram(at)[:, None], turns[:, None], scores, poses.control)
-
-    def transfer(self, poses: _Posed) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """What became of each frequency of the template at the best of its poses; None where they are few.
-
-        Those whose scores stand out among all, best first.
-
-        In each shell the product of tomogram and template over the power of the template: the factor that
-        takes one to the other with the least square error.
-        """
-        places, turns = poses.at, poses.turns
-        if len(places) < _FEWEST_TEACHERS:
-            return None
-        standing_out = int((_above_usual(poses.scores) > _TEACH).sum())
-        best = range(int(np.clip(standing_out, _FEWEST_TEACHERS, _TEACHERS)))
-        boxes, turned = self._close()
-        n = turned.box_size
-        shell = np.rint(radial_frequencies((n,) * 3, 1.0) * n).astype(np.int64).ravel()
-        both, own = np.zeros(n // 2 + 1), np.zeros(n // 2 + 1)
-        weights = turned.mask.reshape(-1)[turned.inside]
-        for row in best:
-            at = boxes.grid.to_grid(places[row])
-            voxel = np.rint(at).astype(np.int64)
-            values = boxes.box(voxel, n).reshape(-1)[turned.inside]
-            data = under_mask(values, weights) * weights
-            template = turned.rows(Rotation.from_quat(turns[row : row + 1]), (at - voxel)[None])[0]
-            spectra = []
-            for values in (data, template):
-                box = np.zeros(n**3, np.float32)
-                box[turned.inside] = values
-                spectra.append(fft.rfftn(box.reshape(n, n, n)).ravel())
-            both += np.bincount(shell, (spectra[0] * spectra[1].conj()).real)[: n // 2 + 1]
-            own += np.bincount(shell, np.abs(spectra[1]) ** 2)[: n // 2 + 1]
-        factor = both / np.maximum(own, 1e-12 * own.max())
-        # the mean of the box was taken away
-        factor[0] = factor[1]
-        if not factor.max() > 0:
-            return None
-        known = self.imaging.transfer(np.arange(n // 2 + 1) / n / boxes.spacing_angstrom)
-        factor = factor / factor.max() * known
-        return np.arange(n // 2 + 1) / n / boxes.spacing_angstrom, factor
-
-
-def _interpolated(
-    frequency: NDArray[np.float64], values: NDArray[np.float64]
-) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    return lambda at: np.asarray(np.interp(at, frequency, values))
+        return Posed(boxes.grid.to_tomogram(at)[:, None], turns[:, None], scores, poses.control)
