@@ -80,14 +80,18 @@ class _Quick(napari.layers.Layer):
 class Vectors(_Quick, napari.layers.Vectors):
     """Vectors that are quick to change and to scroll through. napari goes by the name of this class."""
 
+    _reach: tuple[Any, float, NDArray[np.float64]] | None = None
+
     @property
     def _extent_data(self) -> NDArray[np.float64]:
-        """What napari has every kind of layer say for itself; it asks several times for each edit."""
+        """What napari has every kind of layer say for itself; it asks in each slice."""
         if not len(self.data):
             return np.full((2, self.ndim), np.nan)
-        # NumPy is ten times quicker along rows that lie together
-        ends = np.concatenate([self.data[:, 0], self.data[:, 0] + self.length * self.data[:, 1]]).T.copy()
-        return np.stack([ends.min(axis=1), ends.max(axis=1)])
+        if self._reach is None or self._reach[0] is not self.data or self._reach[1] != self.length:
+            # NumPy is ten times quicker along rows that lie together
+            ends = np.concatenate([self.data[:, 0], self.data[:, 0] + self.length * self.data[:, 1]]).T.copy()
+            self._reach = self.data, self.length, np.stack([ends.min(axis=1), ends.max(axis=1)])
+        return self._reach[2].copy()
 
 
 class Points(_Quick, napari.layers.Points):

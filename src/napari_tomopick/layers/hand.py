@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_tomopick.layers.controls import Controls
     from napari_tomopick.layers.picking import Picking
     from napari_tomopick.layers.pointing import Pane, Pixel, Pointing, Referring
+    from napari_tomopick.layers.review_marking import Marking
     from napari_tomopick.models.references import Role
 
 # napari's own limit between a click and a drag, in pixels of the screen
@@ -73,6 +74,7 @@ class Hand:
         self._picking, self._controls, self.pointing = picking, controls, pointing
         self._reporting = reporting
         self.boxing: Referring | None = None
+        self.marking: Marking | None = None
         self._press: _Press | None = None
         self._turned = 0.0
         # keys held down of those that mean something to the mouse; what they do when let go; see `key`
@@ -146,6 +148,10 @@ class Hand:
             return self.dragging
         self.pointing.move(pane, at)
         plain = button == "left" and not modifiers
+        if button == "left" and self.marking is not None and self.marking.takes(pane, modifiers):
+            self._press = _Press(pane, at, button, None, None, second, done=True)
+            self._press.stroke = self.marking.begin(pane, at, modifiers)  # type: ignore[arg-type]
+            return True
         if plain and self._picking.mode == "erase":
             self._press = _Press(pane, at, button, None, None, second, done=True)
             with self._reporting():
@@ -284,6 +290,8 @@ class Hand:
             self._picking.arm_marker(False)
         elif self._picking.mode == "erase":
             self._picking.set_mode("pan_zoom")
+        elif self.marking is not None and self.marking.tool:
+            self.marking.set_tool("")
         else:
             further = self._controls.actions.get("cancel")
             return bool(further is not None and further())

@@ -14,6 +14,7 @@ from napari_tomopick.layers.linked import COLOURS, IN_PLANE, Kind, LinkedViews
 from napari_tomopick.layers.overlay import Box, Overlay
 from napari_tomopick.layers.plane_scene import PlaneScene, Scenery
 from napari_tomopick.layers.pointing import Pixel, Spot
+from napari_tomopick.layers.projection import Seen
 from napari_tomopick.layers.viewport import Viewport
 
 if TYPE_CHECKING:
@@ -349,6 +350,16 @@ class LinkedPane:
         viewport = self._canvas.viewport
         return self._scene.point_at(viewport.to_picture(at), viewport.scale, GRAB_PIXELS)
 
+    in_depth = False
+
+    def seen(self, positions: NDArray[np.float64]) -> Seen | None:
+        """See `napari_tomopick.layers.review_marking.ParticlePane`."""
+        if self.shown is None:
+            return None
+        uv, distance = self.shown.plane.coordinates(positions)
+        viewport = self._canvas.viewport
+        return Seen(viewport.to_canvas(uv), np.abs(distance), np.full(len(uv), viewport.scale))
+
     def marker_at(self, at: Pixel) -> str | None:
         """See `Pane`."""
         viewport = self._canvas.viewport
@@ -389,4 +400,6 @@ class LinkedPane:
         if row is not None:
             picking.select_points([row])
         else:
+            if picking.mode != "select":
+                self._views.workspace.review.marking.click(self, at)
             self._views.look_at(spot.position)

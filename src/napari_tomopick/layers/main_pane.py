@@ -19,6 +19,7 @@ from napari_tomopick.geometry.planes import Plane
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.hand import modifiers_of
 from napari_tomopick.layers.pointing import Pixel, Spot
+from napari_tomopick.layers.projection import Seen, seen_in_viewer
 from napari_tomopick.layers.schemes import Scheme
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ class MainPane:
         view = self._workspace.picking.view
         index = self._value(view.points, at)
         return None if index is None else view.row(index)
+
+    @property
+    def in_depth(self) -> bool:
+        """See `napari_tomopick.layers.review_marking.ParticlePane`."""
+        return compat.is_3d(self._viewer)
+
+    def seen(self, positions: np.ndarray) -> Seen | None:
+        """See `napari_tomopick.layers.review_marking.ParticlePane`."""
+        return None if self._workspace.tomogram is None else seen_in_viewer(self._viewer, positions)
 
     def marker_at(self, at: Pixel) -> str | None:
         """See `Pane`."""
@@ -166,6 +176,8 @@ class MainPane:
             picking.add_at(spot)
         elif picking.mode == "select" and row is not None:
             picking.select_points([row])
+        elif picking.mode != "add":
+            self._workspace.review.marking.click(self, at)
 
 
 class NapariMouse:
@@ -198,11 +210,12 @@ class NapariMouse:
         controls, active = self._controls, self._viewer.layers.selection.active
         bound = {name: controls.action(name) or "" for name in controls.mouse}
         if compat.is_3d(self._viewer):
-            only = {"menu", "delete_point", "options", "slices", "slices_up"}
+            only = {"menu", "delete_point", "options", "slices", "slices_up", "pick"}
             return {name: action for name, action in bound.items() if action not in only}
         mode = str(getattr(active, "mode", "pan_zoom"))
         if mode == "pan_zoom":
-            return NAPARI
+            # there a click does nothing in napari
+            return {name: action for name, action in NAPARI.items() if action != "pick"}
         if active is self._picking.view.points and mode == "add":
             return NAPARI | {"Left click": bound.get("Left click", "")}
         # some layer has its own use for the left button, with whatever modifier

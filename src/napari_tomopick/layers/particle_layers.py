@@ -183,12 +183,23 @@ class ParticleView:
         """Whether arrows are drawn, if there are any."""
         return self._hidden_arrows.wanted
 
+    @property
+    def seen_rows(self) -> NDArray[np.int64]:
+        """The points of the layer that are not filtered out, if particles are drawn at all."""
+        drawn = self.points.visible or self.arrows.visible
+        return np.flatnonzero(self._shown) if drawn else np.empty(0, np.int64)
+
+    @property
+    def tips(self) -> NDArray[np.float64]:
+        """Where the arrows of all points of the layer end, ``(n, 3)`` z, y, x."""
+        return np.asarray(self._vectors.sum(axis=1))
+
     def row(self, index: int) -> tuple[str, int]:
         """(set uid, particle id) of a point of the layer."""
         part = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self._uids[part], int(self._ids[part][index - self._starts[part]])
 
-    def _ids_at(self, rows: Sequence[int] | NDArray[np.int64]) -> dict[str, Ids]:
+    def ids_at(self, rows: Sequence[int] | NDArray[np.int64]) -> dict[str, Ids]:
         """Which particles points of the layer are."""
         at = np.sort(np.asarray(rows, np.int64))
         ends = np.searchsorted(at, self._starts)
@@ -215,7 +226,7 @@ class ParticleView:
         now[list(self.points.selected_data)] = True
         # what is filtered out may only still be selected
         now &= self._shown | before
-        chosen = self._ids_at(np.flatnonzero(now))
+        chosen = self.ids_at(np.flatnonzero(now))
         if now.any() and before.any() and not ((now & ~before).any() and (before & ~now).any()):
             # with Shift: what is selected of sets that are not drawn stays
             chosen |= {u: self._selection.ids(u) for u in self._selection.uids if u not in self._uids}
@@ -343,7 +354,7 @@ class ParticleView:
             return
         indices = [int(i) for i in event.data_indices]
         if event.action == ActionType.REMOVED and len(self.points.data) == self._starts[-1] - len(indices):
-            self._deleted(self._ids_at(indices))
+            self._deleted(self.ids_at(indices))
         else:
             self._misunderstood()
 

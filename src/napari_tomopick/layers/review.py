@@ -15,6 +15,7 @@ from napari_tomopick.layers import compat
 from napari_tomopick.layers.particle_layers import Look, ParticleView
 from napari_tomopick.layers.review_actions import Actions
 from napari_tomopick.layers.review_filters import Filters
+from napari_tomopick.layers.review_marking import Marking
 from napari_tomopick.layers.selection import Selection
 from napari_tomopick.project.names import counted
 
@@ -54,9 +55,9 @@ class Review:
         They are drawn otherwise.
     mode_changed()
         The mouse does something else to particles.
-    """
     redrawn()
         Particles were drawn, or others of them are shown.
+    """
 
     sets_changed = Signal()
     look_changed = Signal()
@@ -77,6 +78,7 @@ class Review:
         self.selection = Selection()
         self.filters = Filters(workspace)
         self.actions = Actions(workspace)
+        self.marking = Marking(workspace)
         # those that pass, by the uid of their set, with what they were taken from
         self._subsets: dict[str, tuple[Particles, NDArray[np.bool_], Particles]] = {}
         self.view = ParticleView(self.selection, self.delete_particles, self.redraw)
@@ -140,8 +142,9 @@ class Review:
             }
             self._whole = whole
         self._forget_selected()
-        self.filters.follow()
         self.redraw()
+        # after that: where nothing runs in the background, what is measured is filtered at once
+        self.filters.follow()
         self.sets_changed.emit()
 
     def _is_known(self, uid: str, tomogram: Tomogram, whole: Particles) -> bool:
@@ -166,9 +169,9 @@ class Review:
     def filter(self) -> None:
         """Show those particles that pass the filters now; nothing is drawn anew."""
         self.view.filter(self.filters.masks())
+        self.redrawn.emit()
 
     @property
-        self.redrawn.emit()
     def drawn(self) -> dict[str, tuple[Particles, str]]:
         """The particles that pass the filters, and their colour, by the uid of their set or preview."""
         return {uid: (self._passing(uid, p), colour) for uid, (p, colour) in self._visible.items()}

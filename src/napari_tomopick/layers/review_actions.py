@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tomopick.errors import ParameterError
+from napari_tomopick.models.quantities import CLASS_COLUMNS, class_column
 from napari_tomopick.models.step import Step
 from napari_tomopick.project.names import counted, free_name
 
@@ -86,8 +87,6 @@ class Actions:
         ParameterError
             If nothing is selected, or the number is negative.
         """
-        from napari_tomopick.models.quantities import CLASS_COLUMN, class_column
-
         if number < 0:
             raise ParameterError(f"classes are numbered from 0, got {number}")
         session = self._workspace.open_session
@@ -101,7 +100,7 @@ class Actions:
                 # a column is one of all particles of a set, in every tomogram
                 whole = session.particles(uid)
                 classes = np.where(np.isin(whole.ids, some.ids), number, 0)
-                session.update_particles(uid, whole.with_columns(**{CLASS_COLUMN: classes}))
+                session.update_particles(uid, whole.with_columns(**{CLASS_COLUMNS[0]: classes}))
 
     def move_to_new_set(self, name: str) -> None:
         """Move the selected particles to a particle set of their own, and select them there.

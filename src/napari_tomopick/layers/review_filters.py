@@ -10,15 +10,15 @@ import numpy as np
 from psygnal import Signal
 
 from napari_tomopick.layers.membranes import membranes_among, meshes_of
+from napari_tomopick.models.filters import Range, passing
+from napari_tomopick.models.quantities import Quantity, quantities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_tomopick.layers.selection import Ids
     from napari_tomopick.layers.workspace import Workspace
-    from napari_tomopick.models.filters import Range
     from napari_tomopick.models.particles import Particles
-    from napari_tomopick.models.quantities import Quantity
     from napari_tomopick.models.user_points import Model
 
 
@@ -112,8 +112,6 @@ class Filters:
         ranges, known = self.ranges(uid), self._measured.get(uid)
         if not ranges or known is None:
             return None
-        from napari_tomopick.models.filters import passing
-
         particles = self._workspace.review.particles(uid)
         found = passing(known.of(particles), {k: r for k, r in ranges.items() if k in known.quantities})
         # what came meanwhile, by undo, say, is not lost from sight
@@ -134,8 +132,6 @@ class Filters:
 
     def set_range(self, uid: str, key: str, wanted: Range | None) -> None:
         """Let only particles pass whose quantity lies in a range; None: whatever it is."""
-        from napari_tomopick.models.filters import Range
-
         ranges = dict(self.ranges(uid))
         if wanted is None or wanted == Range():
             ranges.pop(key, None)
@@ -180,8 +176,6 @@ class Filters:
             meshes = None
 
         def compute() -> tuple[tuple[list, list[str]], Mapping[str, Quantity]]:
-            from napari_tomopick.models.quantities import quantities
-
             found = meshes_of(membranes) if meshes is None else meshes[1]
             return found, quantities(particles, meshes=found[0])
 

@@ -126,6 +126,7 @@ class Workspace:
         self.hand = Hand(self.picking, self.controls, self.pointing, self.reporting)
         self.boxing = Boxing(self)
         self.hand.boxing = self.boxing
+        self.hand.marking = self.review.marking
         self.matching = Matching(self)
         self.initial_model = InitialModelling(self)
         self._mouse = NapariMouse(self, self.main_pane)

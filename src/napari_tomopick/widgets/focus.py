@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainText
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.workspace import Workspace, workspace_for
 from napari_tomopick.widgets.eraser_ring import EraserRing
+from napari_tomopick.widgets.mark_outline import MarkOutline
 
 TEXT_FIELDS = (QAbstractSpinBox, QLineEdit, QPlainTextEdit, QTextEdit)
 UNDOING = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
@@ -60,6 +61,7 @@ def canvas_follows_mouse(window: QWidget) -> None:
         workspace = workspace_for(viewer.viewer)
         canvas.installEventFilter(_SliceViewerKeys(canvas, workspace))
         ring = EraserRing(canvas, workspace.main_pane, workspace.hand)
+        MarkOutline(canvas, workspace.main_pane, workspace.review.marking)
         # napari zooms by itself
         viewer.viewer.scene.camera.events.zoom.connect(ring.follow)
         here = weakref.ref(window)

@@ -13,6 +13,7 @@ from napari_tomopick.errors import ParameterError
 from napari_tomopick.layers.gesture_names import gesture
 from napari_tomopick.widgets.eraser_ring import EraserRing
 from napari_tomopick.widgets.focus import take_keyboard
+from napari_tomopick.widgets.mark_outline import MarkOutline
 
 if TYPE_CHECKING:
     from napari_tomopick.layers.hand import Hand
@@ -67,6 +68,8 @@ class HandEvents(QObject):
             widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         widget.installEventFilter(self)
         EraserRing(widget, pane, hand)
+        if hand.marking is not None:
+            MarkOutline(widget, pane, hand.marking)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See Qt."""

@@ -1,0 +1,80 @@
+"""The box or lasso with which particles are being selected, drawn over the picture it is drawn in."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtWidgets import QWidget
+
+from napari_tomopick.widgets.deletion import when_deleted
+
+if TYPE_CHECKING:
+    from napari_tomopick.layers.pointing import Pane
+    from napari_tomopick.layers.review_marking import Marking
+
+GROUND, LINE, INSIDE = QColor(0, 0, 0, 170), QColor(255, 255, 255), QColor(255, 255, 255, 28)
+
+
+class MarkOutline(QWidget):
+    """A polygon over a picture, which the mouse goes through; it is there while it is being drawn.
+
+    Parameters
+    ----------
+    picture : QWidget
+    pane : Pane
+        What the picture is to the hand.
+    marking : Marking
+    """
+
+    def __init__(self, picture: QWidget, pane: Pane, marking: Marking) -> None:
+        super().__init__(picture)
+        self.setObjectName("mark-outline")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self._pane, self._marking = pane, marking
+        self.hide()
+        marking.changed.connect(self.follow)
+        when_deleted(self, _letting_go(weakref.WeakMethod(self.follow), marking))
+
+    def follow(self) -> None:
+        """Be there, and as large as the picture, while something is drawn in it."""
+        outline = self._marking.outline
+        if outline is None or outline.pane is not self._pane:
+            self.hide()
+            return
+        picture = self.parentWidget()
+        assert picture is not None
+        self.setGeometry(picture.rect())
+        self.show()
+        self.raise_()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """See Qt."""
+        outline = self._marking.outline
+        if outline is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        polygon = QPolygonF([QPointF(x, y) for x, y in outline.corners])
+        painter.setBrush(INSIDE)
+        painter.setPen(QPen(GROUND, 3.0))
+        painter.drawPolygon(polygon)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(LINE, 1.4, Qt.PenStyle.DashLine))
+        painter.drawPolygon(polygon)
+
+
+def _letting_go(follow: weakref.WeakMethod, marking: Marking) -> Callable[[], None]:
+    """What lets go of the signal when Qt has deleted the outline while Python still has it."""
+
+    def run() -> None:
+        left = follow()
+        if left is not None:
+            marking.changed.disconnect(left, missing_ok=True)
+
+    return run
