@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tomopick.layers.user_points import DEFAULT_BOX
 
-Sorting = str
+if TYPE_CHECKING:
+    from napari_tomopick.models.quantities import Quantity
+
 ORDERS = {"order": "order", "score": "score", "group": "group", "z": "z"}
 """By what any boxes can be sorted, if it tells them apart, and what it is called."""
 
@@ -65,8 +68,8 @@ class Boxes:
     box_size : int
     placing : Placing, optional
         Where their boxes lie in what they are read from. None: at the positions, without an orientation.
-    measures : mapping of str to array, shape (n,)
-        What they can be sorted by besides, by what it is called; NaN where there is none.
+    measures : mapping of str to Quantity
+        What else they can be sorted by.
     hidden : int
         How many more there are, which are filtered out.
     """
@@ -80,7 +83,7 @@ class Boxes:
     groups: NDArray[np.int64]
     box_size: int
     placing: Placing | None = None
-    measures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    measures: Mapping[str, Quantity] = field(default_factory=dict)
     hidden: int = 0
 
     def __len__(self) -> int:
@@ -102,7 +105,7 @@ class Boxes:
 
     @property
     def sortings(self) -> tuple[str, ...]:
-        """What tells these boxes apart, and so can sort them: of `ORDERS`, and the names of measures."""
+        """What tells these boxes apart, and so can sort them: keys of `ORDERS` and of measures."""
         scored, grouped = np.isfinite(self.scores).any(), len(np.unique(self.groups)) > 1
         own = "order", *(("score",) if scored else ()), *(("group",) if grouped else ()), "z"
         return *own, *self.measures
@@ -121,7 +124,7 @@ class Boxes:
         elif by == "z":
             values = self.positions[:, 2]
         else:
-            values = self.measures.get(by, np.zeros(len(self)))
+            values = self.measures[by].values if by in self.measures else np.zeros(len(self))
         return self.at(np.argsort(-values if reverse else values, kind="stable"))
 
     def at(self, places: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Boxes:
@@ -133,12 +136,12 @@ class Boxes:
             scores=self.scores[places],
             groups=self.groups[places],
             placing=None if self.placing is None else self.placing.at(places),
-            measures={name: values[places] for name, values in self.measures.items()},
+            measures={key: replace(q, values=q.values[places]) for key, q in self.measures.items()},
         )
 
     def caption(self, place: int, measure: str = "score") -> str:
         """The number of a box, and its score or another measure if it has one."""
-        values = self.measures.get(measure, self.scores)
+        values = self.measures[measure].values if measure in self.measures else self.scores
         number = str(self.number(place))
         return f"{number} · {values[place]:.3g}" if np.isfinite(values[place]) else number
 
@@ -146,9 +149,9 @@ class Boxes:
         """All there is to say about a box."""
         score = f", score {self.scores[place]:.4g}" if np.isfinite(self.scores[place]) else ""
         measures = "".join(
-            f"\n{name} {values[place]:.4g}"
-            for name, values in self.measures.items()
-            if np.isfinite(values[place])
+            f"\n{q.label}: {q.values[place]:.4g}"
+            for q in self.measures.values()
+            if np.isfinite(q.values[place])
         )
         return (
             f"{'Particle' if self.is_set else 'Point'} {self.number(place)} of '{self.name}'\n"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_tomopick.layers.boxes import Boxes, Placing, no_boxes
+from napari_tomopick.layers.boxes import ORDERS, Boxes, Placing, no_boxes
 from napari_tomopick.layers.gallery_cutting import OneVolume, Volumes
 from napari_tomopick.layers.gallery_subtomograms import OpenedSubtomograms
 from napari_tomopick.layers.user_points import DEFAULT_BOX
@@ -25,6 +26,11 @@ CURRENT_MODEL = ""
 
 LEAST_TURN = 1e-6
 """Radians below which an orientation is none."""
+
+
+def filtered(boxes: Boxes, mask: NDArray[np.bool_] | None) -> Boxes:
+    """Those boxes that pass, which know how many others there are; all of them where the mask is None."""
+    return boxes if mask is None else replace(boxes.at(mask), hidden=int((~mask).sum()))
 
 
 class Sources:
@@ -65,7 +71,8 @@ class Sources:
         if chosen is None and model is None and review.sets:
             chosen = review.sets[0]
         if chosen is not None:
-            particles = review.particles(chosen.uid)
+            particles, filters = review.particles(chosen.uid), review.filters
+            known = filters.quantities(chosen.uid)
             found = Boxes(
                 chosen.uid,
                 chosen.name,
@@ -76,8 +83,9 @@ class Sources:
                 particles.groups,
                 box_sizes.get(chosen.uid) or chosen.box_size or DEFAULT_BOX,
                 Placing(particles.positions, self._turns_of(particles)),
+                {key: quantity for key, quantity in known.items() if key not in ORDERS},
             )
-            return found
+            return filtered(found, filters.mask(chosen.uid))
         if model is None:
             return no_boxes()
         n = len(model)

@@ -104,6 +104,8 @@ class GalleryDock(Dock):
             w.picking.selection_changed,
             w.review.sets_changed,
             w.review.selection.changed,
+            w.review.filters.changed,
+            w.review.filters.measured,
             w.display.filtering_changed,
             w.display.grey_changed,
         )

@@ -125,7 +125,8 @@ class GalleryControls(QWidget):
             (self.contrast, gallery.contrast),
         ):
             field.setCurrentIndex(field.findData(chosen))
-        _fill(self.sorting, {key: ORDERS.get(key, key) for key in gallery.sortings}, gallery.sorting)
+        measures = {key: quantity.label for key, quantity in gallery.boxes.measures.items()}
+        _fill(self.sorting, {key: (ORDERS | measures)[key] for key in gallery.sortings}, gallery.sorting)
         self.reverse.setChecked(gallery.reverse)
         self.frame.setEnabled(gallery.boxes.oriented)
         for blocker in blockers:
