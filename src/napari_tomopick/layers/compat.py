@@ -222,8 +222,8 @@ def show_plane(viewer: ViewerModel, plane: str, position_zyx: NDArray[np.float64
     camera = viewer.scene.camera
     if is_3d(viewer):
         look, up = np.zeros(3), np.zeros(3)
-        # z and the axes of the side views grow towards the eye
-        look["zyx".index(plane)], up[1 if plane == "z" else 0] = -1.0, 1.0
+        # as the slice across the axis is seen: with z up and x to the right, y grows away from the eye
+        look["zyx".index(plane)], up[1 if plane == "z" else 0] = 1.0 if plane == "y" else -1.0, 1.0
         camera.set_view_direction(tuple(look), tuple(up))
         return
     # napari fits the view to the canvas when the order changes; what the mouse points at must not jump

@@ -18,13 +18,6 @@ from napari_tomopick.layers.scene_slice import SceneSlice
 if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
 
-# for each axis, where the eye looks and what is up, x, y, z: a slice across it is seen as it is in 2D
-VIEWS = {
-    "z": ((0.0, 0.0, -1.0), (0.0, 1.0, 0.0)),
-    "y": ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
-    "x": ((-1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
-}
-
 
 class Scene:
     """What is drawn in 3D besides the particles and user points, which slices show too.
@@ -134,7 +127,8 @@ class Scene:
 
     def view_along(self, axis: str) -> None:
         """Look along "x", "y" or "z", and let the slice lie across it."""
-        self.look(*VIEWS[axis])
+        viewer = self._workspace.viewer
+        compat.show_plane(viewer, axis, np.asarray(viewer.dims.point, float))
         self.slice.lie_across(axis)
 
     def look(self, direction: Any, up: Any) -> None:
@@ -149,10 +143,4 @@ class Scene:
             return
         self.slice.lie_across("z")
         shape = np.array(work.image.loaded.data.shape)
-        compat.look_at(
-            work.viewer,
-            (shape - 1) / 2,
-            VIEWS["z"][0][::-1],
-            VIEWS["z"][1][::-1],
-            1.05 * float(max(shape[1:])),
-        )
+        compat.look_at(work.viewer, (shape - 1) / 2, [-1, 0, 0], [0, 1, 0], 1.05 * float(max(shape[1:])))

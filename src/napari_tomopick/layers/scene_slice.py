@@ -184,7 +184,8 @@ class SceneSlice:
         """What there is to say about how finely the slice is drawn; "" if each of its voxels is."""
         if not self.shown or self.spacing == 1:
             return ""
-        return f"The slice is drawn at every {self.spacing:.3g}th voxel: a picture has {MOST_PIXELS} at most."
+        n = self.spacing
+        return f"Of the slice 1 of {n:.0f} voxels is drawn along each side: no more than {MOST_PIXELS}."
 
     def redraw(self) -> None:
         """Draw the slice as it lies now."""
