@@ -22,7 +22,7 @@ MOST_VOXELS = 160**3
 CUBIC_ANGSTROM_PER_DALTON = 1.21
 """Of protein."""
 
-_SMOOTHING = 0.7  # voxels of what is meshed
+_SMOOTHING = 0.7  # voxels of the file; binning smooths as well
 _OUTSIDE = 1.0  # voxels over which the slope of a map is taken
 
 
@@ -150,7 +150,7 @@ def shape_of(map_: Map, level: float, most_triangles: int) -> Shape:
     step = 1
     while True:
         coarse = block_mean(map_.values, step) if step > 1 else map_.values
-        smooth = ndimage.gaussian_filter(coarse, _SMOOTHING)
+        smooth = ndimage.gaussian_filter(coarse, _SMOOTHING / (step * map_.factor))
         at = float(np.quantile(smooth, 1 - share))
         # closed where it runs into the side of the box
         smooth = np.pad(smooth, 1, constant_values=float(min(smooth.min(), at - 1e-6 * abs(at) - 1e-12)))
@@ -166,8 +166,7 @@ def shape_of(map_: Map, level: float, most_triangles: int) -> Shape:
     kept = ((corners - 1)[:, ::-1] + 0.5) * step - 0.5
     return Shape(
         (kept - map_.centre) * map_.factor,
-        # seen counter-clockwise from outside in x, y, z
-        faces[:, ::-1].astype(np.int32),
+        faces.astype(np.int32),
         normals[:, ::-1],
     )
 
