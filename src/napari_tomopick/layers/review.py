@@ -14,8 +14,10 @@ from napari_tomopick.geometry.coordinates import xyz_to_zyx
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.particle_layers import Look, ParticleView
 from napari_tomopick.layers.review_actions import Actions
+from napari_tomopick.layers.review_cleaning import Cleaning
 from napari_tomopick.layers.review_filters import Filters
 from napari_tomopick.layers.review_marking import Marking
+from napari_tomopick.layers.review_turning import Turning
 from napari_tomopick.layers.selection import Selection
 from napari_tomopick.project.names import counted
 
@@ -79,6 +81,8 @@ class Review:
         self.filters = Filters(workspace)
         self.actions = Actions(workspace)
         self.marking = Marking(workspace)
+        self.turning = Turning(workspace)
+        self.cleaning = Cleaning(workspace)
         # those that pass, by the uid of their set, with what they were taken from
         self._subsets: dict[str, tuple[Particles, NDArray[np.bool_], Particles]] = {}
         self.view = ParticleView(self.selection, self.delete_particles, self.redraw)
@@ -145,6 +149,7 @@ class Review:
         self.redraw()
         # after that: where nothing runs in the background, what is measured is filtered at once
         self.filters.follow()
+        self.cleaning.follow()
         self.sets_changed.emit()
 
     def _is_known(self, uid: str, tomogram: Tomogram, whole: Particles) -> bool:
