@@ -9,14 +9,16 @@ def main() -> None:
     """Run the command line; errors a user can mend go to stderr with exit status 1."""
     from rich.console import Console
 
-    from napari_tomopick.cli import boxing, initial_model, matching  # noqa: F401  # for their commands
+    from napari_tomopick.cli import boxing, initial_model, matching, review  # noqa: F401  # for their commands
     from napari_tomopick.cli.window import app
     from napari_tomopick.errors import TomopickError
 
     try:
         app()
     except TomopickError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {_plain(error)}")
+        # a name such as scan:a:2 is no emoji
+        console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        console.print(f"[bold red]error:[/] {_plain(error)}")
         sys.exit(1)
 
 

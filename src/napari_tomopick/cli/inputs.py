@@ -22,8 +22,8 @@ from napari_tomopick.protocols.convert import Written, particles_of_general_mode
 from napari_tomopick.protocols.import_tomograms import assumed_of, describe_tomogram, with_tilt_range
 from napari_tomopick.protocols.jobs import Job
 
-out = Console(highlight=False, soft_wrap=True)
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+notes = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def is_project(path: Path | str) -> bool:

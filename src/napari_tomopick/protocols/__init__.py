@@ -2,6 +2,7 @@
 
 from napari_tomopick.protocols.average import average
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram
+from napari_tomopick.protocols.cleaning import clean_particles
 from napari_tomopick.protocols.convert import convert
 from napari_tomopick.protocols.crop_points import crop_points
 from napari_tomopick.protocols.doctor import doctor
@@ -14,10 +15,12 @@ from napari_tomopick.protocols.orient import orient
 from napari_tomopick.protocols.pick import pick
 from napari_tomopick.protocols.track import track
 from napari_tomopick.protocols.train import train
+from napari_tomopick.protocols.turning import turn_particles
 
 __all__ = [
     "average",
     "bin_tomogram",
+    "clean_particles",
     "convert",
     "crop_points",
     "doctor",
@@ -30,4 +33,5 @@ __all__ = [
     "pick",
     "track",
     "train",
+    "turn_particles",
 ]
