@@ -9,6 +9,7 @@ from psygnal import Signal
 
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.attached_map import AttachedMap
+from napari_tomopick.layers.picture_export import PictureExport
 from napari_tomopick.layers.scene_boxes import SceneBoxes
 from napari_tomopick.layers.scene_layers import SceneSurface
 from napari_tomopick.layers.scene_membranes import SceneMembranes
@@ -40,6 +41,7 @@ class Scene:
         self.boxes = SceneBoxes(workspace)
         self.membranes = SceneMembranes(workspace)
         self.map = AttachedMap(workspace)
+        self.pictures = PictureExport(workspace)
         self.slice.changed.connect(self._on_slice)
         self.map.changed.connect(self.changed.emit)
         review = workspace.review

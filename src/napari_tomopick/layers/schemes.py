@@ -76,7 +76,7 @@ ACTIONS = {
         Action("drag", "move the picture; where dragging moves points, a point", MOVING),
         Action("rotate", "rotate the view; from a slice: in 3D, back with X, Y, Z", MOVING),
         Action("options", "display options: slab, low-pass, contrast", MOVING, False),
-        Action("track", "follow the membrane into the next slice; in 3D back to the first view", TRACKING, False),
+        Action("track", "follow the membrane into the next slice; in 3D: the first view", TRACKING, False),
         Action("track_on", "follow it until it is lost", TRACKING, False),
         Action("mode_box", "clicking says what is a particle, for a network", BOXING, False),
         Action("negative_reference", "then: what is under the mouse is not a particle", BOXING),
