@@ -7,7 +7,7 @@ the offset from the centre voxel and R taking the reference frame to the tomogra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -70,6 +70,18 @@ def mirrored_indices(first: int, count: int, size: int) -> NDArray[np.int64]:
     """
     index = np.mod(np.arange(first, first + count), 2 * size)
     return np.asarray(np.minimum(index, 2 * size - 1 - index))
+
+
+def parts(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Parts of a volume of about this side, alike in size, that do not overlap."""
+    edges = []
+    for n in shape:
+        pieces = max(1, round(n / side))
+        edges.append(np.linspace(0, n, pieces + 1).astype(int).tolist())
+    for z0, z1 in zip(edges[0], edges[0][1:], strict=False):
+        for y0, y1 in zip(edges[1], edges[1][1:], strict=False):
+            for x0, x1 in zip(edges[2], edges[2][1:], strict=False):
+                yield slice(z0, z1), slice(y0, y1), slice(x0, x1)
 
 
 def boxes_touching(

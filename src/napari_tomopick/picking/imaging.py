@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from napari_tomopick.geometry.cropping import mirrored_indices, parts
 from napari_tomopick.geometry.missing_wedge import frequencies, measured
 
 Radial = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -67,6 +68,38 @@ def filtered(volume: NDArray[np.float32], weight: NDArray[np.floating]) -> NDArr
     return np.asarray(
         fft.irfftn(fft.rfftn(volume) * weight.astype(np.float32, copy=False), volume.shape), np.float32
     )
+
+
+def filtered_in_tiles(
+    volume: NDArray[np.float32], radial: Radial, spacing_angstrom: float, *, tile: int = 256, margin: int = 24
+) -> NDArray[np.float32]:
+    """Weight each spatial frequency of a volume, part by part: it may be as large as memory.
+
+    Parameters
+    ----------
+    volume : float32 array ``[z, y, x]``
+        Mirrored beyond its faces.
+    radial : callable
+        Smooth, so that no voxel feels what lies beyond the margin.
+    spacing_angstrom : float
+    tile, margin : int
+        Side of a part, and what is looked at around it, in voxels.
+    """
+    out = np.empty_like(volume)
+    weights: dict[tuple[int, ...], NDArray[np.float32]] = {}
+    for part in parts(volume.shape, tile):
+        rows = [
+            mirrored_indices(p.start - margin, p.stop - p.start + 2 * margin, n)
+            for p, n in zip(part, volume.shape, strict=True)
+        ]
+        block = volume[np.ix_(*rows)]
+        if block.shape not in weights:
+            weights = {
+                block.shape: radial(radial_frequencies(block.shape, spacing_angstrom)).astype(np.float32)
+            }
+        inner = tuple(slice(margin, n - margin) for n in block.shape)
+        out[part] = filtered(block, weights[block.shape])[inner]
+    return out
 
 
 def whitening_of(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_tomopick.geometry.cropping import mirrored_indices
-from napari_tomopick.picking.imaging import Imaging, filtered, radial_frequencies
+from napari_tomopick.picking.imaging import Imaging, filtered, filtered_in_tiles, radial_frequencies
 from napari_tomopick.picking.working_grid import CLIP_DEVIATIONS, WorkingGrid, robust_range
 
 _GOLD = 8.0  # standard deviations that gold reaches at least (EMAN2's rmgold)
@@ -51,9 +51,7 @@ class Ground:
         self._remove_gold = remove_gold
         self._middle, self._deviation = robust_range(data)
         self._gold: tuple[WorkingGrid, NDArray[np.bool_]] | None = None
-        self._cache: dict[
-            tuple[int, int, int], tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]
-        ] = {}
+        self._kept: tuple[Any, tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]] | None = None
 
     def spacing(self, grid: WorkingGrid) -> float:
         """Of a grid, in Å."""
@@ -64,14 +62,13 @@ class Ground:
     ) -> tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]:
         """The tomogram on a coarser grid, not yet whitened, and where there is gold."""
         grid = WorkingGrid.by_factor(self.shape, factor)
-        if grid.shape not in self._cache:
-            volume = self._sign * grid.resample(self.data, report, clip_deviations=_NEVER)
-            gold = self._gold_on(grid) if self._remove_gold else np.zeros(volume.shape, bool)
-            volume -= volume[~gold].mean(dtype=np.float64)
-            volume[gold] = 0
-            limit = np.float32(CLIP_DEVIATIONS * volume.std(dtype=np.float64))
-            self._cache = {grid.shape: (grid, np.clip(volume, -limit, limit, out=volume), gold)}
-        return self._cache[grid.shape]
+        volume = grid.resample(self.data, report, clip_deviations=_NEVER)
+        volume *= self._sign
+        gold = self._gold_on(grid) if self._remove_gold else np.zeros(volume.shape, bool)
+        volume -= np.float32(volume.mean(dtype=np.float64, where=~gold))
+        volume[gold] = 0
+        limit = np.float32(CLIP_DEVIATIONS * volume.std(dtype=np.float64))
+        return grid, np.clip(volume, -limit, limit, out=volume), gold
 
     def _gold_on(self, grid: WorkingGrid) -> NDArray[np.bool_]:
         """Where gold is, looked for where a bead is a few voxels across."""
@@ -91,12 +88,17 @@ class Ground:
     def whitened(
         self, factor: float, imaging: Imaging, report: Callable[[int, int], None] | None = None
     ) -> tuple[WorkingGrid, NDArray[np.float32], NDArray[np.bool_]]:
-        """The same, whitened: mean 0, standard deviation 1."""
-        grid, volume, gold = self.on_grid(factor, report)
-        weight = imaging.whitening(radial_frequencies(volume.shape, self.spacing(grid)))
-        white = filtered(volume, weight)
-        white /= np.float32(max(float(white.std(dtype=np.float64)), 1e-12))
-        return grid, white, gold
+        """The same, whitened: mean 0, standard deviation 1. What was asked for last is kept."""
+        grid = WorkingGrid.by_factor(self.shape, factor)
+        key = grid.shape, imaging.whitening
+        if self._kept is None or self._kept[0] != key:
+            # two of them may be as large as memory
+            self._kept = None
+            _, volume, gold = self.on_grid(factor, report)
+            white = filtered_in_tiles(volume, imaging.whitening, self.spacing(grid))
+            white /= np.float32(max(float(white.std(dtype=np.float64)), 1e-12))
+            self._kept = key, (grid, white, gold)
+        return self._kept[1]
 
     def brick(self, first: NDArray[np.int64], size: int) -> NDArray[np.float32]:
         """A cube of the tomogram as it is sampled, clipped; mirrored beyond the faces.

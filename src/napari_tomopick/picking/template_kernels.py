@@ -103,6 +103,9 @@ def keep_best(products: NDArray[Any], first: int, best: NDArray[Any], which: NDA
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def boxes_under_mask(
     volume: NDArray[Any],
+    rows_z: NDArray[Any],
+    rows_y: NDArray[Any],
+    rows_x: NDArray[Any],
     corners: NDArray[Any],
     shifts: NDArray[Any],
     inside: NDArray[Any],
@@ -115,8 +118,10 @@ def boxes_under_mask(
     Parameters
     ----------
     volume : float32 array ``[z, y, x]``
+    rows_z, rows_y, rows_x : int array
+        Which voxel of the volume is taken for each: with the mirror images beyond the faces.
     corners : int array, shape (n, 3)
-        First voxel z, y, x of each box.
+        First voxel z, y, x of each box, in those.
     shifts : int array, shape (m, 3)
         By how much to move it: x, y, z.
     inside : int array, shape (k, 3)
@@ -135,7 +140,7 @@ def boxes_under_mask(
             x = corners[i, 2] + shifts[j, 0]
             mean, squares = 0.0, 0.0
             for k in range(voxels):
-                value = volume[z + inside[k, 0], y + inside[k, 1], x + inside[k, 2]]
+                value = volume[rows_z[z + inside[k, 0]], rows_y[y + inside[k, 1]], rows_x[x + inside[k, 2]]]
                 out[i, j, k] = value
                 mean += weights[k] * value
                 squares += weights[k] * value * value

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from napari_tomopick.geometry.cropping import mirrored_indices
 from napari_tomopick.picking.matching import shifts_within
 from napari_tomopick.picking.matching_ground import LocalBoxes
 from napari_tomopick.picking.template_kernels import boxes_under_mask
@@ -55,7 +56,8 @@ class MatchedVolume:
         self.turned = turned
         self._shape = volume.shape
         self._pad = turned.box_size // 2 + 4
-        self._padded = np.pad(volume, self._pad, mode="symmetric")
+        self._volume = volume
+        self._rows = [mirrored_indices(-self._pad, n + 2 * self._pad, n) for n in volume.shape]
         self._least = LEAST_VARIANCE * float(np.var(volume, dtype=np.float64))
         n = turned.box_size
         self._inside = np.stack(np.unravel_index(turned.inside, (n, n, n)), axis=1)
@@ -73,7 +75,8 @@ class MatchedVolume:
         corners = np.clip(voxels, 0, np.array(self._shape[::-1]) - 1)[:, ::-1] + self._pad - half
         out = np.empty((len(voxels), len(shifts), len(self._inside)), np.float32)
         boxes_under_mask(
-            self._padded,
+            self._volume,
+            *self._rows,
             np.ascontiguousarray(corners),
             shifts,
             self._inside,

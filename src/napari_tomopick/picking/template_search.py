@@ -7,7 +7,7 @@ FFT, and the scores of all orientations are products of two matrices, of which o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from scipy import fft, linalg
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_limits
 
+from napari_tomopick.geometry.cropping import mirrored_indices, parts
 from napari_tomopick.picking.gpu import combine, graphics_card
 from napari_tomopick.picking.template_kernels import keep_best
 from napari_tomopick.picking.turned_template import TurnedTemplate
@@ -57,13 +58,10 @@ class Search(NamedTuple):
         Locally normalised correlation, -1 to 1.
     orientations : int32 array ``[z, y, x]``
         Number of the orientation in which the score was reached.
-    deviation : float
-        Root mean square of the scores over all voxels and all orientations.
     """
 
     scores: NDArray[np.float32]
     orientations: NDArray[np.int32]
-    deviation: float
 
 
 def bank_of(turned: TurnedTemplate, rotations: Rotation, residual: float, at_most: int) -> Bank:
@@ -156,13 +154,15 @@ def search(
     box = turned.box_size
     scores = np.empty(volume.shape, np.float32)
     orientations = np.zeros(volume.shape, np.int32)
-    second = bank.weights.T.astype(np.float64) @ bank.weights / len(bank.weights)
-    squares, done = 0.0, 0
-    padded = np.pad(volume, box // 2, mode="symmetric")
+    done = 0
     usual = float(np.var(volume, dtype=np.float64))
     spectra: dict[tuple[int, ...], tuple[NDArray[np.complex64], NDArray[np.complex64]]] = {}
-    for part in tiles(volume.shape, tile):
-        block = padded[tuple(slice(p.start, p.stop + box) for p in part)]
+    for part in parts(volume.shape, tile):
+        rows = [
+            mirrored_indices(p.start - box // 2, p.stop - p.start + box, n)
+            for p, n in zip(part, volume.shape, strict=True)
+        ]
+        block = volume[np.ix_(*rows)]
         shape = tuple(fft.next_fast_len(n, real=True) for n in block.shape)
         if shape not in spectra:
             spectra = {shape: _spectra(turned, bank, shape, threads)}
@@ -180,25 +180,12 @@ def search(
             list(pool.map(correlate, range(len(basis))))
         best, which = np.full(inverse.size, -2, np.float32), np.zeros(inverse.size, np.int32)
         _combine(bank.weights, maps, best, which, threads)
-        squares += float(np.einsum("kv,kv->", second.astype(np.float32) @ maps, maps, dtype=np.float64))
         scores[part] = best.reshape(inverse.shape)
         orientations[part] = which.reshape(inverse.shape)
         done += inverse.size
         if report is not None:
             report(done, volume.size)
-    return Search(scores, orientations, float(np.sqrt(squares / volume.size)))
-
-
-def tiles(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Parts of a volume of about this side, alike in size, that do not overlap."""
-    edges = []
-    for n in shape:
-        pieces = max(1, round(n / side))
-        edges.append(np.linspace(0, n, pieces + 1).astype(int).tolist())
-    for z0, z1 in zip(edges[0], edges[0][1:], strict=False):
-        for y0, y1 in zip(edges[1], edges[1][1:], strict=False):
-            for x0, x1 in zip(edges[2], edges[2][1:], strict=False):
-                yield slice(z0, z1), slice(y0, y1), slice(x0, x1)
+    return Search(scores, orientations)
 
 
 def _spectra(

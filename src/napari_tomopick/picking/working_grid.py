@@ -25,6 +25,7 @@ CLIP_DEVIATIONS = 6.0
 """Robust standard deviations. Gold stands at ten and more; noise and particles hardly reach five."""
 _LOCAL = WORKING_DIAMETER  # standard deviation of the Gaussian whose mean is taken away
 _WORKERS = 2
+_ROWS = 64  # that are resampled along z together
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,12 @@ class WorkingGrid:
             flat[z] = resampled(resampled(section, ny, 0), nx, 1)
             if report is not None:
                 report(z + 1, sections)
-        return resampled(flat, nz, 0)
+        if nz == sections:
+            return flat
+        out = np.empty(self.shape, np.float32)
+        for y in range(0, ny, _ROWS):
+            out[:, y : y + _ROWS] = resampled(flat[:, y : y + _ROWS], nz, 0)
+        return out
 
 
 def robust_range(volume: Any) -> tuple[float, float]:
