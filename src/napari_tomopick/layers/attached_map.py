@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.coordinates import binning_ratio, xyz_to_zyx
 from napari_tomopick.layers.background import Background
-from napari_tomopick.layers.map_surface import Map, Shape, load_map, shape_of
+from napari_tomopick.layers.map_surface import Map, Shape, level_of, load_map, shape_of
 from napari_tomopick.layers.scene_layers import SceneSurface, Triangles, reporter
 from napari_tomopick.layers.scene_light import lit
 from napari_tomopick.layers.scene_particles import Drawn
@@ -138,12 +139,8 @@ class AttachedMap:
         """Take the dark or the bright side of the map for the particle."""
         map_ = self.map
         if map_ is not None and dark != map_.dark:
-            from dataclasses import replace
-
-            from napari_tomopick.layers.initial_model_pictures import surface_level
-
             values = -map_.values
-            self.map = replace(map_, values=values, dark=dark, level=surface_level(values))
+            self.map = replace(map_, values=values, dark=dark, level=level_of(values))
             self.level = self.map.level
             self._workspace.scene.redraw_map()
 

@@ -19,6 +19,9 @@ from napari_tomopick.layers.initial_model_pictures import surface_level
 MOST_VOXELS = 160**3
 """Of a map that is kept; a larger one is binned."""
 
+MOST_FILLED = 0.15
+"""Part of the ball in the box that the particle takes at most, as its level is found; noise fills more."""
+
 CUBIC_ANGSTROM_PER_DALTON = 1.21
 """Of protein."""
 
@@ -121,14 +124,26 @@ def load_map(path: str | os.PathLike[str], dark: bool | None = None) -> Map:
     values = -values if dark else values
     centre = ((size // 2)[::-1] + 0.5) / factor - 0.5
     return Map(
-        Path(path).name, values, factor, centre, volume.voxel_size_angstrom, dark, surface_level(values)
+        Path(path).name, values, factor, centre, volume.voxel_size_angstrom, dark, level_of(values)
     )
+
+
+def level_of(values: NDArray[np.float32]) -> float:
+    """The level that parts a bright particle from what is around it; never so low that it fills its box."""
+    inside = values[_in_sphere(values.shape)]
+    return max(surface_level(values), float(np.quantile(inside, 1 - MOST_FILLED)))
+
+
+def _in_sphere(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """What lies in the ball that fits into a box."""
+    z, y, x = (np.linspace(-1, 1, n) ** 2 for n in shape)
+    found: NDArray[np.bool_] = z[:, None, None] + y[:, None] + x < 1
+    return found
 
 
 def _is_dark(values: NDArray[np.float32]) -> bool:
     """Whether the tail of the grey values is on the dark side, within the sphere that fits into the map."""
-    d = [np.linspace(-1, 1, n) ** 2 for n in values.shape]
-    inside = values[d[0][:, None, None] + d[1][:, None] + d[2] < 1].astype(np.float64)
+    inside = values[_in_sphere(values.shape)].astype(np.float64)
     return bool(((inside - inside.mean()) ** 3).mean() < 0)
 
 

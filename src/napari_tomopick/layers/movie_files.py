@@ -133,13 +133,37 @@ def write_movie(
     return f"{target.name}: {len(frames)} frames, {size / 1e6:.1f} MB"
 
 
-def _pictures(frames: Sequence[Path], progress: Progress, then: Callable[[Image], Image]) -> Iterator[Image]:
-    from PIL import Image
+class _Pictures:
+    """Frames as pictures, read one at a time: all of them at once may be gigabytes.
 
-    for number, frame in enumerate(frames):
-        progress(number, len(frames), "writing the movie")
-        with Image.open(frame) as picture:
-            yield then(picture.convert("RGB"))
+    Parameters
+    ----------
+    frames : sequence of Path
+    progress : callable
+    then : callable
+        What is done to each of them.
+    before : int
+        How often they are looked through before they are written.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Path],
+        progress: Progress,
+        then: Callable[[Image], Image] = lambda picture: picture,
+        before: int = 0,
+    ) -> None:
+        self._frames, self._progress, self._then, self._before = frames, progress, then, before
+
+    def __iter__(self) -> Iterator[Image]:
+        from PIL import Image
+
+        writing, self._before = self._before == 0, self._before - 1
+        for number, frame in enumerate(self._frames):
+            if writing:
+                self._progress(number, len(self._frames), "writing the movie")
+            with Image.open(frame) as picture:
+                yield self._then(picture.convert("RGB"))
 
 
 def _write_animated(
@@ -152,12 +176,16 @@ def _write_animated(
     def reduced(picture: Image.Image) -> Image.Image:
         return picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
-    pictures = _pictures(frames, progress, reduced if suffix == GIF else lambda picture: picture)
-    kind: dict[str, Any] = {"format": "GIF", "disposal": 1} if suffix == GIF else {"format": "PNG"}
-    # one after the other: all of them at once may be gigabytes
-    next(pictures).save(
-        path, save_all=True, append_images=pictures, duration=each, loop=0, optimize=False, **kind
-    )
+    settings: dict[str, Any] = {"save_all": True, "duration": each, "loop": 0}
+    if suffix == GIF:
+        [first] = _Pictures(frames[:1], lambda *_: None, reduced)
+        rest = _Pictures(frames[1:], progress, reduced)
+        first.save(path, format="GIF", append_images=rest, optimize=False, disposal=1, **settings)
+    else:
+        # Pillow looks through all of them for their sizes before it writes any
+        [first] = _Pictures(frames[:1], lambda *_: None)
+        rest = _Pictures(frames[1:], progress, before=1)
+        first.save(path, format="PNG", append_images=rest, **settings)
 
 
 def _write_mp4(path: Path, frames: Sequence[Path], seconds: float, progress: Progress) -> None:
@@ -168,7 +196,7 @@ def _write_mp4(path: Path, frames: Sequence[Path], seconds: float, progress: Pro
         path, format="FFMPEG", fps=len(frames) / seconds, codec="libx264", quality=8, macro_block_size=2
     )
     with writer:
-        for picture in _pictures(frames, progress, lambda picture: picture):
+        for picture in _Pictures(frames, progress):
             writer.append_data(np.asarray(picture))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import napari.layers
@@ -52,6 +53,14 @@ class Picture(NamedTuple):
 
 class Surface(compat._Quick, napari.layers.Surface):
     """Triangles that are drawn once after several changes. napari goes by the name of this class."""
+
+    @contextmanager
+    def sliced_once(self) -> Iterator[None]:
+        """Within this the layer is changed, and what is drawn of it stays."""
+        # the viewer slices whatever says that its data is another, also with colours for other corners
+        with self.events.data.blocker(), super().sliced_once():
+            yield
+        self.events.data(value=self.data)
 
 
 class SceneSurface:
