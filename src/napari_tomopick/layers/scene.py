@@ -46,6 +46,7 @@ class Scene:
         self.map.changed.connect(self.changed.emit)
         review = workspace.review
         review.redrawn.connect(self.redraw_particles)
+        review.view.points.events.visible.connect(lambda: self.changed.emit())
         review.selection.changed.connect(self.redraw_particles)
         workspace.picking.models_changed.connect(self._on_models)
         workspace.display_changed.connect(self.redraw)
@@ -124,6 +125,26 @@ class Scene:
             for surface in self._surfaces:
                 surface.remove()
         self.redraw()
+
+    @property
+    def points_shown(self) -> bool:
+        """Whether particles are drawn as circles, if there are any."""
+        points = self._workspace.review.view.points
+        return bool(points.visible) or not len(points.data)
+
+    def show_points(self, on: bool) -> None:
+        """Draw particles as circles, or not, as by the eye in napari's list of layers."""
+        self._workspace.review.view.points.visible = on
+
+    @property
+    def remarks(self) -> str:
+        """What a user is to know about what is drawn, and what is not."""
+        membranes = self.membranes
+        lines = [self.slice.coarser, self.boxes.left_out]
+        if membranes.shown:
+            none = "" if membranes.models else "There is no surface or vesicle model in this tomogram."
+            lines += ["Membranes are being meshed …" if membranes.busy else "", membranes.lacking, none]
+        return "\n".join(filter(None, lines))
 
     # looking
 
