@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
-from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QScrollBar, QSpinBox
+from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QScrollBar, QSpinBox
 
 from napari_tomopick.layers.gallery import Tile
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import ModelType
+from napari_tomopick.widgets.selecting_grid import SelectingGrid
 from napari_tomopick.widgets.thumbnails import LARGEST, SMALLEST, ThumbnailGrid
 
 SHAPE = (40, 60, 80)
@@ -25,6 +26,7 @@ NONE, SHIFT, CTRL = (
     Qt.KeyboardModifier.ShiftModifier,
     Qt.KeyboardModifier.ControlModifier,
 )
+LEFT, NOTHING = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 
 
 def scattered(n, seed=0):
@@ -184,6 +186,101 @@ def test_what_a_click_would_delete_is_crossed_out(grid, qtbot):
     assert [crossed_out(grid, i) for i in range(6)] == [False] * 6
 
 
+# selecting
+
+
+@pytest.fixture
+def selecting(qtbot):
+    grid = SelectingGrid()
+    qtbot.addWidget(grid)
+    grid.resize(400, 300)
+    grid.show()
+    qtbot.waitExposed(grid)
+    grid.show_tiles([tile(10 + i) for i in range(14)])
+    heard = []
+    for name in ("chosen", "deleted", "deleted_from", "toggled", "selected_to", "extended", "pressed"):
+        getattr(grid, name).connect(lambda value, name=name: heard.append((name, value)))
+    grid.boxed.connect(lambda places, as_well: heard.append(("boxed", places, as_well)))
+    grid.scrolled.connect(lambda rows: heard.append(("scrolled", rows)))
+    grid.heard = heard
+    return grid
+
+
+def drag(grid, start, end, modifiers=NONE):
+    for kind, at, button, buttons in (
+        (QEvent.Type.MouseButtonPress, start, LEFT, LEFT),
+        (QEvent.Type.MouseMove, (start + end) / 2, NOTHING, LEFT),
+        (QEvent.Type.MouseMove, end, NOTHING, LEFT),
+        (QEvent.Type.MouseButtonRelease, end, LEFT, NOTHING),
+    ):
+        where = QPointF(at)
+        QApplication.sendEvent(
+            grid, QMouseEvent(kind, where, grid.mapToGlobal(where), button, buttons, modifiers)
+        )
+
+
+def test_clicks_and_keys_that_select(selecting, qtbot):
+    grid = selecting
+    qtbot.mouseClick(grid, LEFT, CTRL, middle(grid, 2))
+    qtbot.mouseClick(grid, LEFT, NONE, middle(grid, 3))
+    # as ever, until it is asked for otherwise
+    qtbot.mouseClick(grid, LEFT, SHIFT, middle(grid, 4))
+    grid.shift_selects = True
+    qtbot.mouseClick(grid, LEFT, SHIFT, middle(grid, 5))
+    qtbot.mouseClick(grid, LEFT, SHIFT | CTRL, middle(grid, 6))
+    assert grid.heard == [
+        ("toggled", 12),
+        ("chosen", 13),
+        ("deleted", 14),
+        ("selected_to", 15),
+        ("deleted_from", 16),
+    ]
+    grid.heard.clear()
+    qtbot.keyClick(grid, Qt.Key.Key_A, CTRL)
+    qtbot.keyClick(grid, Qt.Key.Key_I, CTRL)
+    qtbot.keyClick(grid, Qt.Key.Key_Escape)
+    qtbot.keyClick(grid, Qt.Key.Key_Down, SHIFT)
+    wanted = ("pressed", "all"), ("pressed", "others"), ("pressed", "none"), ("extended", grid.columns)
+    assert tuple(grid.heard) == wanted
+
+
+def test_drawing_round_tiles_selects_them(selecting):
+    grid = selecting
+    columns = grid.columns
+    start, end = grid.tile_rect(1).topLeft() + QPoint(5, 5), grid.tile_rect(columns + 2).center()
+    drag(grid, start, end)
+    drag(grid, end, start, CTRL)
+    inside = [11, 12, 10 + columns + 1, 10 + columns + 2]
+    assert grid.heard == [("boxed", inside, False), ("boxed", inside, True)]
+    grid.heard.clear()
+    # beside all of them, nothing is: and a slip of the mouse is a click
+    drag(grid, grid.rect().bottomRight() - QPoint(3, 3), grid.rect().bottomRight() - QPoint(3, 20))
+    drag(grid, middle(grid, 0), middle(grid, 0) + QPoint(4, 5))
+    assert grid.heard == [("boxed", [], False), ("chosen", 10)]
+
+
+def test_selected_tiles_are_marked_and_small_ones_have_no_caption(selecting):
+    grid = selecting
+    grid.show_tiles([tile(0), tile(1, selected=True), tile(2, selected=True, current=True)])
+    image = grid.grab().toImage()
+
+    def edge(index, inwards):
+        rect = grid.tile_rect(index)
+        return image.pixelColor(rect.left() + inwards, rect.center().y()).getRgb()[:3]
+
+    assert is_grey(edge(0, 1))
+    assert edge(1, 1)[2] > edge(1, 1)[0] + 60
+    assert edge(2, 1)[2] > edge(2, 1)[0] + 60
+    assert edge(2, 5)[0] > edge(2, 5)[2] + 60
+    before = grid.capacity
+    grid.set_tile_size(SMALLEST)
+    assert grid.capacity > 1.5 * before
+    assert grid.tile_rect(grid.columns).top() - grid.tile_rect(0).bottom() < 10
+    # three sections side by side
+    grid.set_parts(3)
+    assert grid.tile_rect(0).width() == 3 * grid.tile_rect(0).height()
+
+
 # the dock
 
 
@@ -302,6 +399,44 @@ def test_pages_sizes_and_settings(window, dock, picked, press, qtbot):
     assert gallery.grid.tiles[0].picture.shape == (20, 20)
     press(gallery, "gallery-reverse")
     assert gallery.grid.tiles[0].caption == "30"
+
+
+def test_selecting_averaging_and_deleting(window, dock, found, press, qtbot):
+    workspace = workspace_for(window)
+    gallery = dock("Gallery")
+    choose(gallery, "gallery-source", found)
+    wait_until_loaded(gallery, qtbot)
+    press_tile(gallery, qtbot, 1, CTRL)
+    press_tile(gallery, qtbot, 3, CTRL)
+    assert workspace.review.selection.ids(found).tolist() == [2, 4]
+    assert [t.selected for t in gallery.grid.tiles[:4]] == [False, True, False, True]
+    press(gallery, "gallery-averaging")
+    text = gallery.findChild(QLabel, "average-text")
+    qtbot.waitUntil(lambda: text.text() == "Average of 2 selected")
+    assert gallery.average.picture.sections.shape == (3, 12, 12)
+    assert gallery.findChild(QPushButton, "average-save").isEnabled()
+    # what is selected elsewhere is so here
+    workspace.review.selection.set({found: [1]})
+    qtbot.waitUntil(lambda: text.text() == "Average of 1 selected")
+    assert gallery.grid.tiles[0].selected
+    gallery.grid.setFocus()
+    qtbot.keyClick(gallery.grid, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: 1 not in workspace.session.particles(found).ids)
+    assert "Select boxes" in text.text()
+    workspace.undo()
+    qtbot.waitUntil(lambda: len(gallery.gallery.boxes) == 12)
+
+
+def test_scrolling_by_rows(window, dock, picked, qtbot):
+    gallery = dock("Gallery")
+    gallery.grid.set_tile_size(LARGEST)
+    wait_until_loaded(gallery, qtbot)
+    bar, columns = gallery.findChild(QScrollBar, "gallery-scroll"), gallery.grid.columns
+    gallery.grid.scrolled.emit(2)
+    assert gallery.grid.tiles[0].place == 2 * columns
+    bar.setValue(bar.maximum())
+    assert gallery.grid.tiles[-1].place == 29
+    assert gallery.findChild(QLabel, "gallery-page").text().endswith("30 of 30")
 
 
 def test_without_anything_to_show_it_says_what_to_do(window, dock, qtbot):

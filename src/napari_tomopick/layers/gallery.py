@@ -256,6 +256,12 @@ class Gallery(GalleryView):
             and np.array_equal(now.positions, self.boxes.positions)
         )
 
+    def close(self) -> None:
+        """Read nothing any more, and tell nobody: whoever looked is gone."""
+        self.loaded.disconnect()
+        self.average.close()
+        self.pictures.want(None, ())
+
     # files
 
     def open_subtomograms(self, path: Path) -> None:

@@ -221,6 +221,11 @@ class GalleryAverage:
         self.held = on
         self.refresh()
 
+    def close(self) -> None:
+        """Read nothing any more, and tell nobody."""
+        self.changed.disconnect()
+        self.wanted_on, self._run = False, None
+
     def refresh(self) -> None:
         """Take note of what is selected, or in sight, now."""
         gallery = self._gallery

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomopick.io.particles import SUFFIXES
 from napari_tomopick.layers.gallery import Gallery
+from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.dock import MARGIN, SPACING, WIDTH, Dock, row
 from napari_tomopick.widgets.gallery_average import AveragePanel
 from napari_tomopick.widgets.gallery_controls import GalleryControls
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     import napari.viewer
 
 HINT = (
-    "Click: go there. Ctrl+click, or draw round: select. Shift+click: {}. Ctrl+Shift+click: delete it and "
-    "all after it. Del: delete the selected."
+    "Click: go there. Ctrl+click, drag: select. Del: delete these. Shift+click: {}. Ctrl+Shift+click: "
+    "delete it and all after it."
 )
-DELETES, SELECTS = "delete", "select all up to there"
+HINT_WIDTH = 280
+LEAST_HEIGHT = 190
+DELETES, SELECTS = "delete", "select to there"
 NO_TOMOGRAM = "Open a tomogram in the Tomograms dock first."
 NO_BOXES = "Nothing to show yet: pick points, or make particles with a step."
 ALL_HIDDEN = "The filters of the Review dock let none of them through."
@@ -65,12 +68,20 @@ class GalleryDock(Dock):
         self.shift = QCheckBox("Shift selects")
         self.shift.setObjectName("shift-selects")
         self.shift.setToolTip("Shift+click selects all up to there, instead of deleting that one")
+        self.open = self.button(
+            "Open…",
+            "open-subtomograms",
+            self._open,
+            "Open subtomograms: boxes that were extracted already; choose any file in their folder",
+        )
         self.save = self.button(
             "Save list…", "save-selection", self._save, "Write the selected particles to a file"
         )
         self.which = QLabel()
         self.which.setObjectName("gallery-page")
         self.state = note("gallery-state")
+        # in a narrower one it would want more lines than there is room for below the slices
+        self.state.setMinimumWidth(HINT_WIDTH)
         self._build()
 
         self.controls.changed.connect(self.refresh)
@@ -109,6 +120,7 @@ class GalleryDock(Dock):
             w.display.filtering_changed,
             w.display.grey_changed,
         )
+        when_deleted(self, gallery.close)
         self.refresh()
 
     def _build(self) -> None:
@@ -130,7 +142,7 @@ class GalleryDock(Dock):
         self._foot = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._foot.setSpacing(SPACING)
         self._foot.addWidget(self.state, 3)
-        self._foot.addLayout(row(self.which, self.shift, self.save, stretch=0))
+        self._foot.addLayout(row(self.which, self.shift, self.open, self.save, stretch=0))
         self._foot.addWidget(history, 2)
         self.below.addLayout(self._foot)
 
@@ -142,10 +154,19 @@ class GalleryDock(Dock):
         self._foot.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
         self.halves.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
 
+    def minimumSizeHint(self) -> QSize:
+        """Room for a row of pictures.
+
+        What all fields need in many short lines, in the narrow dock in which napari opens it first, would
+        stay its least height below the slices too, and make the window grow.
+        """
+        least = super().minimumSizeHint()
+        return QSize(least.width(), min(least.height(), LEAST_HEIGHT))
+
     def sizeHint(self) -> QSize:
         """Room for two rows of pictures where the dock is wide."""
-        # two lines of controls above and one of the hint below
-        around = 3 * self.controls.source.sizeHint().height() + 3 * SPACING + 2 * MARGIN
+        # a line each of controls above and of the hint below
+        around = 2 * self.controls.source.sizeHint().height() + 2 * SPACING + 2 * MARGIN
         return QSize(super().sizeHint().width(), around + self.grid.sizeHint().height())
 
     def refresh(self) -> None:
@@ -197,6 +218,13 @@ class GalleryDock(Dock):
     def _select(self, what: str) -> None:
         gallery = self.gallery
         {"all": gallery.select_all, "none": gallery.select_none, "others": gallery.invert_selection}[what]()
+
+    def _open(self) -> None:
+        kinds = "Subtomograms (extraction.json *.mrc *.star);;All files (*)"
+        name, _ = QFileDialog.getOpenFileName(self, "Open subtomograms", "", kinds)
+        if name:
+            self.gallery.open_subtomograms(Path(name))
+            self.refresh()
 
     def _save(self) -> None:
         kinds = "Particles (" + " ".join(f"*{suffix}" for suffix in SUFFIXES) + ")"

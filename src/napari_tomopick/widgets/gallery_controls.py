@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QSpinBox, QWidget
 from superqt import QFlowLayout
 
 from napari_tomopick.layers.boxes import ORDERS
@@ -16,8 +15,10 @@ from napari_tomopick.widgets.dock import SPACING, Dock, row
 from napari_tomopick.widgets.focus import wheel_scrolls_past
 
 VIEWS = {"z": "XY", "y": "XZ", "x": "YZ", "three": "all three"}
-FRAMES = {"tomogram": "tomogram", "own": "own"}
-CONTRASTS = {"together": "together", "each": "each for itself", "slices": "as the slices"}
+# all fields stand in one line below the slices on a screen of 1280 pixels
+NUMBER_WIDTH = 72
+FRAMES = {"tomogram": "as it lies", "own": "own frame"}
+CONTRASTS = {"together": "together", "each": "each", "slices": "slices"}
 
 
 class GalleryControls(QWidget):
@@ -45,15 +46,6 @@ class GalleryControls(QWidget):
         self.source = self._combo(
             "source", "Whose boxes are shown: the model that gets the points, a particle set, or subtomograms"
         )
-        # a long name is not to make the dock wide
-        self.source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.source.setMinimumContentsLength(22)
-        self.open = dock.button(
-            "Subtomograms…",
-            "open-subtomograms",
-            self._open,
-            "Show boxes that were extracted already: choose a file in their folder",
-        )
         self.box = self._number("box", 2, MAX_BOX, "Size of the boxes shown here; the model keeps its own")
         self.box.setSingleStep(2)
         self.slices = self._number(
@@ -62,17 +54,21 @@ class GalleryControls(QWidget):
         self.view = self._combo("plane", "The plane in which boxes are cut", VIEWS)
         self.frame = self._combo(
             "frame",
-            "As the tomogram lies, or each turned as its particle: its z axis, the normal of a membrane, is "
-            "up in XZ and YZ, and the particle at the very middle",
+            "As it lies in the tomogram, or each turned as its particle: its z axis, the normal of a "
+            "membrane, is up in XZ and YZ, and the particle at the very middle",
             FRAMES,
         )
         self.contrast = self._combo(
             "contrast",
-            "One range of grey values for all, which gold does not change; or each its own; or that of the "
-            "slices",
+            "One range of grey values for all together, which gold does not change; for each its own; or "
+            "that of the slices",
             CONTRASTS,
         )
         self.sorting = self._combo("sorting", "The order of the boxes; best scores come first")
+        # a long name is not to make the dock wide
+        for combo, letters in ((self.source, 12), (self.sorting, 7)):
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(letters)
         self.reverse = self._small("⇅", "gallery-reverse", self._sort, "Turn the order round")
         self.reverse.setCheckable(True)
         smaller = self._small("−", "gallery-smaller", lambda: self.resized.emit(0.8), "Smaller (Ctrl+wheel)")
@@ -94,14 +90,14 @@ class GalleryControls(QWidget):
         flow.setContentsMargins(0, 0, 0, 0)
         flow.setSpacing(SPACING)
         for text, *fields in (
-            ("", self.source, self.open),
+            ("", self.source),
             ("Box", self.box),
             ("Slab", self.slices),
-            ("Plane", self.view),
-            ("Frame", self.frame),
+            ("", self.view),
+            ("", self.frame),
             ("Contrast", self.contrast),
-            ("Sort by", self.sorting, self.reverse),
-            ("Size", smaller, larger),
+            ("Sort", self.sorting, self.reverse),
+            ("", smaller, larger),
             ("", self.average),
         ):
             group = QWidget()
@@ -134,13 +130,6 @@ class GalleryControls(QWidget):
         for widget in (self.source, self.sorting, self.reverse):
             widget.setEnabled(bool(sources))
 
-    def _open(self) -> None:
-        filters = "Subtomograms (extraction.json *.mrc *.star);;All files (*)"
-        name, _ = QFileDialog.getOpenFileName(self, "Open subtomograms", "", filters)
-        if name:
-            self._gallery.open_subtomograms(Path(name))
-            self.changed.emit()
-
     def _sort(self) -> None:
         self._do(lambda: self._gallery.sort(self.sorting.currentData(), self.reverse.isChecked()))
 
@@ -165,6 +154,7 @@ class GalleryControls(QWidget):
         field.setRange(low, high)
         field.setToolTip(tip)
         field.setKeyboardTracking(False)
+        field.setMaximumWidth(NUMBER_WIDTH)
         wheel_scrolls_past(field)
         return field
 
@@ -179,3 +169,5 @@ def _fill(combo: QComboBox, items: Mapping[str, str], chosen: str) -> None:
     for key, text in items.items():
         combo.addItem(text, key)
     combo.setCurrentIndex(max(0, combo.findData(chosen)))
+    # a list that opens shows its items whole, however narrow the field is
+    combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 30)

@@ -45,7 +45,7 @@ class SelectingGrid(ThumbnailGrid):
     pressed = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(70)
         self.shift_selects = False
         self._start: QPoint | None = None
         self._band: QRect | None = None

@@ -148,10 +148,19 @@ class ThumbnailGrid(QWidget):
         return QSize(self._parts * self._size + GAP, self._size + self._below())
 
     def _fit(self) -> None:
-        """Let rows fill the height, so that none is lost for a few pixels."""
+        """Let rows fill the height, so that none is lost for a few pixels, and the width as far as may be."""
         height, below = self.height() + GAP, self._below()
-        rows = max(1, round(height / (self._wanted + below)))
-        self._size = min(max(height // rows - below, SMALLEST), max(SMALLEST, self.width() // self._parts))
+        usual = max(1, round(height / (self._wanted + below)))
+        sizes = []
+        for rows in (usual, usual + 1, max(1, usual - 1)):
+            self._size = min(
+                max(height // rows - below, SMALLEST), max(SMALLEST, self.width() // self._parts)
+            )
+            left = self.width() + GAP - self.columns * self._cell().width()
+            if rows == usual or 0.8 < self._size / self._wanted < 1.25:
+                sizes.append((left, self._size))
+        # of these, the one that leaves the least beside the last column
+        self._size = min(sizes, key=lambda found: found[0])[1]
         if self.capacity != self._capacity:
             self._capacity = self.capacity
             self.capacity_changed.emit(self._capacity)
