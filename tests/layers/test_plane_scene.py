@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.geometry.planes import Plane
-from napari_tomopick.layers.particle_layers import Look
+from napari_tomopick.layers.particle_looks import Look
 from napari_tomopick.layers.plane_scene import PROPOSED, Scenery
 from napari_tomopick.layers.user_points import CURVE_REACH, MARKER_SIZE, OTHERS_OPACITY
 from napari_tomopick.models.particles import Particles

@@ -5,7 +5,7 @@ import pytest
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_tomopick.geometry import orientations
-from napari_tomopick.layers.particle_layers import NO_SCORE, PALETTE, Look, Sizes, arrows_within, colours
+from napari_tomopick.layers.particle_looks import NO_SCORE, PALETTE, Look, Sizes, arrows_within, colours
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 

@@ -79,6 +79,9 @@ def test_what_is_filtered_out_may_be_dimmed(shown, uid):
     assert (points.border_color[:, 3] == 1).sum() == N - 2
     review.set_look(dim=False)
     assert points.shown.sum() == N - 2
+    review.filters.reset(uid)
+    assert (points.border_color[:, 3] == 1).all()
+    assert (review.view.arrows.edge_color[:, 3] == 1).all()
 
 
 def test_a_dimmed_particle_is_not_selected_by_napari(shown, uid):

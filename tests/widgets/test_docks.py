@@ -60,7 +60,7 @@ def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
     )
     uid = workspace.session.add_particles("crowns", particles, Step("orient"))
     review = dock("Review")
-    assert cell(review.table, 0, 0) == "crowns"
+    assert cell(review.sets.table, 0, 0) == "crowns"
     press(review, "next-particle")
     press(review, "next-particle")
     assert review.which.text() == "particle 2 of 5"
@@ -69,11 +69,11 @@ def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
     assert workspace.session.particles(uid).ids.tolist() == [1, 3, 4, 5]
     press(review, "undo")
     assert len(workspace.session.particles(uid)) == 5
-    review.colour_by.textActivated.emit("score")
+    review.sets.colour_by.textActivated.emit("score")
     assert workspace.review.look.colour_by == "score"
-    review.arrows.setChecked(False)
+    review.sets.arrows.setChecked(False)
     assert not workspace.review.view.arrows.visible
-    review.user_points.setChecked(False)
+    review.sets.user_points.setChecked(False)
     assert not any(layer.visible for layer in workspace.picking.view.layers)
     press(review, "toggle-3d")
     assert window.dims.ndisplay == 3
@@ -83,7 +83,7 @@ def test_review_steps_through_selects_and_deletes(window, dock, press, qtbot):
     # what is picked is seen
     workspace.picking.add_at(Spot(np.array([40.0, 30, 19]), Plane.orthogonal("z", 19), 1.0))
     qtbot.wait(60)
-    assert review.user_points.isChecked()
+    assert review.sets.user_points.isChecked()
     assert workspace.picking.view.points.visible
 
 
@@ -93,7 +93,7 @@ def test_colour_by_a_score_that_is_not_there_is_told(window, dock, qtbot):
     workspace.session.add_particles("some", particles, Step("manual"))
     review = dock("Review")
     workspace.review.set_look(colour_by="score")
-    qtbot.waitUntil(lambda: "no scores" in review.selection.text())
+    qtbot.waitUntil(lambda: "no scores" in review.selecting.state.text())
 
 
 def test_errors_become_notifications_with_their_own_words(window, dock, monkeypatch):
@@ -130,15 +130,6 @@ def test_what_went_wrong_is_said_in_full_until_the_next_thing_is_done(window, do
 
 def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
     workspace = workspace_for(window)
-    for _ in range(3):
-        for name in (*NAMES, "Template matching"):
-            widget = dock(name)
-            window.window.remove_dock_widget(widget)
-            widget.deleteLater()
-            del widget
-            QApplication.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
-            qtbot.wait(40)
-    gc.collect()
     listeners = (
         workspace.tomogram_changed,
         workspace.tomograms_changed,
@@ -150,7 +141,18 @@ def test_closed_docks_let_go_of_the_session(window, dock, qtbot):
         workspace.review.sets_changed,
         workspace.matching.changed,
     )
-    assert [len(signal) for signal in listeners] == [0] * len(listeners)
+    # what the scene itself listens to
+    before = [len(signal) for signal in listeners]
+    for _ in range(3):
+        for name in (*NAMES, "Template matching"):
+            widget = dock(name)
+            window.window.remove_dock_widget(widget)
+            widget.deleteLater()
+            del widget
+            QApplication.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
+            qtbot.wait(40)
+    gc.collect()
+    assert [len(signal) for signal in listeners] == before
     workspace.session.add_points(workspace.picking.active.uid, [[1.0, 2, 3]], [3])
 
 

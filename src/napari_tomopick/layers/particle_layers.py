@@ -4,109 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from napari.layers.base import ActionType
-from napari.utils.colormaps import ensure_colormap
-from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
-from napari_tomopick.geometry.sampling import spacing
 from napari_tomopick.layers import compat
+from napari_tomopick.layers.particle_looks import (
+    DIM,
+    LINE_OF_CIRCLE,
+    MAX_LINE,
+    MAX_WIDTH,
+    SELECTED,
+    SELECTED_LINE,
+    WIDTH_OF_ARROW,
+    Look,
+    Sizes,
+    arrows_within,
+    colours,
+)
 from napari_tomopick.layers.selection import Ids, Selection
 from napari_tomopick.layers.user_points import DEFAULT_BOX, MIN_POINT_PIXELS
 from napari_tomopick.models.particles import Particles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-ColourBy = Literal["set", "group", "score"]
-
-# colours that people with every kind of colour vision tell apart (Okabe & Ito 2008, without black)
-PALETTE = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")
-NO_SCORE = (0.6, 0.6, 0.6, 1.0)
-# opacity of particles that are filtered out
-DIM = 0.2
-
-# in voxels, or as a part of the spacing, the diameter or the length
-CIRCLE_OF_SPACING = 0.7
-# particles whose nearest neighbour is looked for: enough for a median, of however many there are
-MEASURED = 2000
-# a crowd, as in a cell, touches within the boxes
-MOST_OVERLAP = 1.5
-MIN_CIRCLE, MIN_ARROW = 3.0, 8.0
-LINE_OF_CIRCLE, MAX_LINE = 0.12, 1.0
-WIDTH_OF_ARROW, MAX_WIDTH = 0.1, 2.0
-
-
-@dataclass(frozen=True)
-class Look:
-    """How particles are drawn.
-
-    Parameters
-    ----------
-    colour_by : "set", "group" or "score"
-    arrows : bool
-        Whether the particles' own z axes are drawn.
-    arrow_length : float, optional
-        In voxels. Default: what fits between neighbours, see `Sizes`.
-    dim : bool
-        Whether particles that are filtered out are still seen, dimly.
-    """
-
-    colour_by: ColourBy = "set"
-    arrows: bool = True
-    arrow_length: float | None = None
-    dim: bool = False
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How large a set's particles are drawn, in voxels, so that one can tell them apart.
-
-    A circle is as large as the box where boxes hardly overlap; elsewhere it leaves a gap to the nearest
-    neighbour. An arrow is as long as that neighbour is far.
-
-    Parameters
-    ----------
-    circle : float
-        Diameter.
-    arrow : float
-        Length.
-    """
-
-    circle: float
-    arrow: float
-
-    @classmethod
-    def of(cls, particles: Particles) -> Sizes:
-        """The sizes for the particles of one tomogram."""
-        distances = spacing(particles.positions, at_most=MEASURED)
-        apart = float(np.median(distances)) if len(distances) else np.inf
-        box = particles.box_size
-        fits = box is not None and box <= MOST_OVERLAP * apart
-        circle = float(box) if fits else min(CIRCLE_OF_SPACING * apart, float(box or DEFAULT_BOX))
-        return cls(max(circle, MIN_CIRCLE), float(np.clip(apart, MIN_ARROW, DEFAULT_BOX)))
-
-
-def colours(particles: Particles, colour: str, look: Look) -> NDArray[np.float32]:
-    """A colour for each particle, ``(n, 4)`` from 0 to 1; scores from the 2nd to the 98th percentile."""
-    n = len(particles)
-    if look.colour_by == "group":
-        palette = transform_color(list(PALETTE))
-        return palette[(particles.groups - 1) % len(palette)]
-    if look.colour_by == "score":
-        rgba = np.tile(np.array(NO_SCORE, np.float32), (n, 1))
-        known = np.isfinite(particles.scores)
-        if known.any():
-            low, high = np.percentile(particles.scores[known], (2, 98))
-            scaled = (particles.scores[known] - low) / max(high - low, np.finfo(float).tiny)
-            rgba[known] = ensure_colormap("viridis").map(np.clip(scaled, 0, 1))
-        return rgba
-    return np.repeat(transform_color(colour), n, axis=0)
 
 
 class ParticleView:
@@ -143,6 +67,9 @@ class ParticleView:
         self._shown = np.zeros(0, bool)
         self._dim = False
         self._rgba = np.empty((0, 4))
+        self._bright = np.zeros(0, bool)
+        self._lines = np.empty(0)
+        self._arrow_rows: slice | NDArray[np.bool_] = slice(None)
         self._vectors = np.empty((0, 2, 3))
         self._arrow_width = MAX_WIDTH
         self.points = compat.Points(
@@ -212,10 +139,17 @@ class ParticleView:
 
     def _project(self) -> None:
         """Let napari's selected points be those of the selection that are drawn."""
-        wanted = set(np.flatnonzero(self._selected_rows()).tolist())
-        if wanted != self.points.selected_data:
-            with self._quietly():
+        selected = self._selected_rows()
+        if len(self.points.data) != len(selected):
+            # a user has deleted some in napari; they are drawn anew presently
+            return
+        wanted = set(np.flatnonzero(selected).tolist())
+        with self._quietly():
+            if wanted != self.points.selected_data:
                 compat.select(self.points, wanted)
+            if not np.array_equal(selected, self._bright):
+                self._bright = selected
+                self._colour()
 
     def _on_selected(self) -> None:
         """Take over what a user has selected in napari."""
@@ -284,7 +218,7 @@ class ParticleView:
         self._shown = shown
         with self._quietly():
             if self._dim:
-                self.points.border_color = self.arrows.edge_color = self._colours(shown)
+                self._colour()
                 return
             self.points.shown = shown
             with self._hidden_arrows.filled(int(shown.sum())):
@@ -297,8 +231,20 @@ class ParticleView:
         ]
         return np.concatenate([np.zeros(0, bool), *parts])
 
-    def _colours(self, shown: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.where(shown[:, None], self._rgba, self._rgba * (1, 1, 1, DIM))
+    def _colours(self) -> NDArray[np.float64]:
+        rgba = np.where(self._bright[:, None], SELECTED, self._rgba)
+        if self._dim:
+            rgba[~self._shown] *= (1, 1, 1, DIM)
+        return rgba
+
+    def _colour(self) -> None:
+        """Show which are selected, and which dim: napari marks selected ones of the active layer alone."""
+        if len(self._rgba):
+            rgba = self._colours()
+            self.points.border_color = rgba
+            self.points.border_width = np.where(self._bright, SELECTED_LINE, 1.0) * self._lines
+            if len(self.arrows.data):
+                self.arrows.edge_color = rgba[self._arrow_rows]
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -320,19 +266,21 @@ class ParticleView:
         counts = [len(p) for _, p, _ in drawn]
         positions = xyz_to_zyx(np.concatenate([np.empty((0, 3)), *(p.positions for _, p, _ in drawn)]))
         self._dim, self._shown = look.dim, shown
+        self._bright = self._selected_rows()
         self._rgba = np.concatenate([np.empty((0, 4)), *(colours(p, colour, look) for _, p, colour in drawn)])
         circles = np.array([s.circle for s in sizes])
         lengths = np.array([look.arrow_length or s.arrow for s in sizes])
+        self._lines = np.repeat(np.minimum(LINE_OF_CIRCLE * circles, MAX_LINE), counts)
         self.points.describe(lambda: _described([p for _, p, _ in drawn]))
         with self.points.sliced_once():
             self.points.selected_data = set()
             self.points.data = positions
             # all looks are set anew: napari truncates them from the end, whichever rows are gone
             self.points.size = np.repeat(circles, counts)
-            self.points.border_width = np.repeat(np.minimum(LINE_OF_CIRCLE * circles, MAX_LINE), counts)
+            self.points.border_width = np.where(self._bright, SELECTED_LINE, 1.0) * self._lines
             self.points.shown = shown | look.dim
         if drawn:
-            self.points.border_color = self._colours(shown)
+            self.points.border_color = self._colours()
             self.points.face_color = "transparent"
         axes = np.concatenate([np.empty((0, 3)), *(p.directions() for _, p, _ in drawn)])
         extents = xyz_to_zyx(axes) * np.repeat(lengths, counts)[:, None]
@@ -341,13 +289,13 @@ class ParticleView:
         self._draw_arrows(shown)
 
     def _draw_arrows(self, shown: NDArray[np.bool_]) -> None:
-        which = slice(None) if self._dim or shown.all() else shown
+        which = self._arrow_rows = slice(None) if self._dim or shown.all() else shown
         with self.arrows.sliced_once():
             self.arrows.data = self._vectors[which]
             if len(self.arrows.data):
                 self.arrows.edge_width = self._arrow_width
                 # napari loses the colours when the data is replaced
-                self.arrows.edge_color = self._colours(shown)[which]
+                self.arrows.edge_color = self._colours()[which]
 
     def _on_points(self, event: Any) -> None:
         if self._drawing or event.action not in (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED):
@@ -368,21 +316,3 @@ def _described(drawn: Sequence[Particles]) -> pd.DataFrame:
             "score": np.concatenate([np.empty(0), *(p.scores for p in drawn)]),
         }
     )
-
-
-def arrows_within(
-    starts: NDArray[np.float64], extents: NDArray[np.float64], shape: tuple[int, ...]
-) -> NDArray[np.float64]:
-    """Arrows, ``(n, 2, 3)`` start and extent, those that would leave the tomogram cut short.
-
-    napari's sliders count the slices from the lowest to the highest coordinate of any layer: with an arrow
-    that reaches out of the tomogram every edit would have all layers sliced anew, twice (see
-    `compat.hold_range`).
-    """
-    last = np.array(shape, float) - 1.0
-    room = np.where(extents > 0, last - starts, starts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fraction = np.where(extents == 0, np.inf, room / np.abs(extents)).min(axis=1, initial=1.0)
-    # a hair less, as start + extent is rounded
-    fraction = np.where(fraction < 1, np.maximum(fraction, 0.0) * (1 - 1e-6), 1.0)
-    return np.stack([starts, extents * fraction[:, None]], axis=1)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tomopick.geometry.planes import Plane
 from napari_tomopick.layers.curves import curve_pieces, outward_arrows
 from napari_tomopick.layers.overlay import Arrows, Circles, Crosses, Lines, Overlay
-from napari_tomopick.layers.particle_layers import Look, Sizes, colours
+from napari_tomopick.layers.particle_looks import Look, Sizes, colours
 from napari_tomopick.layers.user_points import (
     BOX_TYPES,
     CURVE_REACH,

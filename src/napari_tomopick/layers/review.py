@@ -12,7 +12,8 @@ from psygnal import Signal
 
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
 from napari_tomopick.layers import compat
-from napari_tomopick.layers.particle_layers import Look, ParticleView
+from napari_tomopick.layers.particle_layers import ParticleView
+from napari_tomopick.layers.particle_looks import Look
 from napari_tomopick.layers.review_actions import Actions
 from napari_tomopick.layers.review_cleaning import Cleaning
 from napari_tomopick.layers.review_filters import Filters
@@ -55,15 +56,12 @@ class Review:
         Sets, previews, or their particles are others.
     look_changed()
         They are drawn otherwise.
-    mode_changed()
-        The mouse does something else to particles.
     redrawn()
         Particles were drawn, or others of them are shown.
     """
 
     sets_changed = Signal()
     look_changed = Signal()
-    mode_changed = Signal()
     redrawn = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
@@ -86,7 +84,7 @@ class Review:
         # those that pass, by the uid of their set, with what they were taken from
         self._subsets: dict[str, tuple[Particles, NDArray[np.bool_], Particles]] = {}
         self.view = ParticleView(self.selection, self.delete_particles, self.redraw)
-        self.view.points.events.mode.connect(lambda: self.mode_changed.emit())
+        self.view.points.events.mode.connect(self._on_mode)
         self.view.arrows.events.visible.connect(self._on_arrows_visible)
         self.reach = 0.0
 
@@ -117,6 +115,11 @@ class Review:
         self.look = replace(self.look, **changes)
         self.redraw()
         self.look_changed.emit()
+
+    def _on_mode(self) -> None:
+        """Put our tool away where a user takes one of napari's."""
+        if str(self.view.points.mode) != "pan_zoom":
+            self.marking.set_tool("")
 
     def _on_arrows_visible(self) -> None:
         """Take it as meant here when a user hides the arrows in napari's list of layers."""
@@ -237,14 +240,10 @@ class Review:
         self._workspace.viewer.layers.selection.active = self.view.points
 
     @property
-    def selecting(self) -> bool:
-        """Whether the mouse selects particles."""
-        return str(self.view.points.mode) == "select"
-
-    def set_selecting(self, on: bool) -> None:
-        """Let the mouse select particles, or look around."""
-        self._workspace.viewer.layers.selection.active = self.view.points
-        self.view.points.mode = "select" if on else "pan_zoom"
+    def hidden_count(self) -> int:
+        """How many of the selected particles are not seen: filtered out, or of a set that is not drawn."""
+        seen = {uid: particles.ids for uid, (particles, _) in self.drawn.items()}
+        return len(self.selection) - sum(int(self.selection.mask(uid, i).sum()) for uid, i in seen.items())
 
     def delete(self) -> None:
         """Delete the selected particles, as one edit."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from napari_tomopick.layers.particle_layers import colours
+from napari_tomopick.layers.particle_looks import colours
 
 if TYPE_CHECKING:
     from collections.abc import Collection
