@@ -146,3 +146,11 @@ def test_selected_points_are_ringed():
 def test_nothing_to_see():
     assert not len(Scenery().seen_in(Plane.orthogonal("x", 3)).overlay)
     assert Scenery([Model("empty", uid="e")]).seen_in(Plane.orthogonal("x", 3)).rows == []
+
+
+def test_selected_particles_stand_out():
+    particles = Particles(np.array([[10.0, 10, 5], [30, 10, 5]]), ids=np.array([7, 9]), box_size=8)
+    sets = {"p": (particles, "#ff0000")}
+    overlay = Scenery(sets=sets, chosen={"p": [9]}).seen_in(Plane.orthogonal("z", 5)).overlay
+    assert overlay.circles.rgba.tolist() == [[1, 0, 0, 1], [1, 1, 1, 1]]
+    assert overlay.circles.widths[1] > overlay.circles.widths[0]

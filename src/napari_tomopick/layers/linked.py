@@ -87,6 +87,7 @@ class LinkedViews:
             *(work.tomogram_changed, work.display.filtering_changed, work.display.grey_changed),
             *(work.picking.models_changed, work.picking.active_changed, work.picking.shown_changed),
             *(work.review.sets_changed, work.review.look_changed),
+            *(work.review.selection.changed, work.review.filters.changed),
         ):
             self._connect(signal, self._on_change)
         self._active = work.picking.active
@@ -304,14 +305,17 @@ class LinkedViews:
         sets = review.drawn if review.view.points.visible else {}
         active = picking.active
         selected = picking.view.selected
-        drawn = [*models, *(part for pair in sets.values() for part in pair), active, review.look, selected]
+        chosen = {uid: review.selection.ids(uid) for uid in review.selection.uids}
+        parts = (part for pair in sets.values() for part in pair)
+        drawn = [*models, *parts, active, review.look, selected, *chosen, *chosen.values()]
         # models and particles never change in place
         same = len(drawn) == len(self._drawn) and all(
             a is b or (isinstance(a, str | list) and a == b) for a, b in zip(drawn, self._drawn, strict=True)
         )
         if not same:
             self._drawn = drawn
-            self._scenery = Scenery(models, active.uid if active else "", sets, review.look, selected)
+            uid = active.uid if active else ""
+            self._scenery = Scenery(models, uid, sets, review.look, selected, chosen)
         return self._scenery
 
     def lines_in(self, kind: Kind, plane: Plane) -> Overlay:

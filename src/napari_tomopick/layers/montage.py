@@ -92,6 +92,8 @@ class Montage:
             (workspace.picking.selection_changed, self._on_models),
             (workspace.review.sets_changed, self._on_models),
             (workspace.review.look_changed, self._on_models),
+            (workspace.review.selection.changed, self._on_models),
+            (workspace.review.filters.changed, self._on_models),
             (self._page.changed, self.picture_changed.emit),
         ]
 
@@ -295,8 +297,10 @@ class Montage:
         uid = "" if picking.active is None else picking.active.uid
         active = next((m for m in models if m.uid == uid), None)
         selected, look = picking.view.selected, review.look
-        scenery = Scenery(models, uid, sets, look, selected)
-        drawn = Drawn(models, (uid, tuple(sets.items()), look, tuple(selected)))
+        chosen = {one: review.selection.ids(one) for one in review.selection.uids}
+        scenery = Scenery(models, uid, sets, look, selected, chosen)
+        bright = tuple((one, ids.tobytes()) for one, ids in chosen.items())
+        drawn = Drawn(models, (uid, tuple(sets.items()), look, tuple(selected), bright))
         found = self._before = MontageScene.of(mosaic, scenery, drawn, active, self._before)
         return found
 

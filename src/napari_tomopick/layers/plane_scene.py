@@ -190,6 +190,8 @@ class Scenery:
         How particles are drawn.
     selected : collection of (str, int)
         (model uid, row) of points that are highlighted.
+    chosen : mapping of str to int array
+        Ids of particles of the sets that are highlighted.
     """
 
     def __init__(
@@ -199,11 +201,12 @@ class Scenery:
         sets: Mapping[str, tuple[Particles, str]] | None = None,
         look: Look | None = None,
         selected: Collection[Row] = (),
+        chosen: Mapping[str, ArrayLike] | None = None,
     ) -> None:
         models = sorted(models, key=lambda m: m.uid == active)
         self.rows: list[Row] = [(m.uid, i) for m in models for i in range(len(m))]
-        chosen = set(selected)
-        self._selected = np.array([row in chosen for row in self.rows], bool)
+        highlighted = set(selected)
+        self._selected = np.array([row in highlighted for row in self.rows], bool)
         self._points = _points_of(models, active)
         lines = [lines_of(m) for m in models]
         self._curves = _segments_of(models, active, [curves for curves, _, _ in lines])
@@ -215,7 +218,9 @@ class Scenery:
         self._marked = [m.uid for m in marked]
         self._markers = np.array([m.marker for m in marked], np.float64).reshape(-1, 3)
         self._marker_rgba = _rgba(marked)
-        self._particles, self._axes, self._axes_reach = _particles_of(sets or {}, look or Look())
+        self._particles, self._axes, self._axes_reach = _particles_of(
+            sets or {}, look or Look(), chosen or {}
+        )
 
     def seen_in(self, plane: Plane, *, curve_reach: float = CURVE_REACH, beside: float = 1.0) -> PlaneScene:
         """What of it is seen in a plane.
@@ -297,15 +302,22 @@ def _segments_of(models: Sequence[Model], active: str, segments: Sequence[NDArra
     )
 
 
-def _particles_of(sets: Mapping[str, tuple[Particles, str]], look: Look) -> tuple[_Spheres, _Segments, float]:
+def _particles_of(
+    sets: Mapping[str, tuple[Particles, str]], look: Look, chosen: Mapping[str, ArrayLike]
+) -> tuple[_Spheres, _Segments, float]:
     """Circles and arrows of particle sets, and from how far an arrow is seen."""
     drawn = [(p, colour, Sizes.of(p)) for p, colour in sets.values() if len(p)]
     counts = [len(p) for p, _, _ in drawn]
     positions = np.concatenate([np.empty((0, 3)), *(p.positions for p, _, _ in drawn)])
     rgba = np.concatenate([np.empty((0, 4)), *(colours(p, colour, look) for p, colour, _ in drawn)])
     n = len(positions)
+    bright = np.concatenate(
+        [np.zeros(0, bool), *(np.isin(p.ids, chosen.get(uid, ())) for uid, (p, _) in sets.items() if len(p))]
+    )
+    rgba[bright] = SELECTED
+    widths = np.where(bright, ACTIVE_LINE, LINE)
     radii = np.repeat(np.array([s.circle / 2 for _, _, s in drawn], float), counts)
-    spheres = _Spheres(positions, radii, rgba, np.zeros(n), np.full(n, LINE), np.zeros(n, bool))
+    spheres = _Spheres(positions, radii, rgba, np.zeros(n), widths, np.zeros(n, bool))
     shown = drawn if look.arrows else []
     lengths = np.repeat(
         np.array([look.arrow_length or s.arrow for _, _, s in shown], float), counts[: len(shown)]
@@ -315,7 +327,7 @@ def _particles_of(sets: Mapping[str, tuple[Particles, str]], look: Look) -> tupl
     reach = max((s.circle / 2 for _, _, s in drawn), default=1.0)
     return (
         spheres,
-        _Segments(np.stack([starts, axes], axis=1), rgba[: len(axes)], np.full(len(axes), LINE)),
+        _Segments(np.stack([starts, axes], axis=1), rgba[: len(axes)], widths[: len(axes)]),
         reach,
     )
 

@@ -13,6 +13,7 @@ from napari_tomopick.widgets.forms import combo_box
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.review_cleaning import CleaningPage
 from napari_tomopick.widgets.review_filters import FiltersPage
+from napari_tomopick.widgets.review_scene import ScenePage
 from napari_tomopick.widgets.review_selection import SelectionBar
 from napari_tomopick.widgets.review_sets import SetsPage
 from napari_tomopick.widgets.review_table import TablePage
@@ -52,7 +53,7 @@ class ReviewDock(Dock):
         self.scene.setCheckable(True)
         self.scene.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.sets, self.filters, self.cleaning = SetsPage(self), FiltersPage(self), CleaningPage(self)
-        self.turning, self.particles = TurningPage(self), TablePage(self)
+        self.turning, self.particles, self.scene_page = TurningPage(self), TablePage(self), ScenePage(self)
         self.tabs = QTabWidget()
         self.tabs.setObjectName("review-tabs")
         self.tabs.setStyleSheet(TAB_STYLE)
@@ -64,6 +65,11 @@ class ReviewDock(Dock):
             (scrolled(self.cleaning), "Clean", "Duplicates, particles at the border, off the membrane …"),
             (scrolled(self.turning), "Orient", "Flip and turn particles"),
             (self.particles, "Table", "All particles of the set as a table"),
+            (
+                scrolled(self.scene_page),
+                "Scene",
+                "What is shown in 3D, and pictures of it",
+            ),
         ):
             self.tabs.addTab(page, name)
             self.tabs.setTabToolTip(self.tabs.count() - 1, tip)
@@ -110,7 +116,7 @@ class ReviewDock(Dock):
         self._page().refresh()
 
     def _page(self) -> QWidget:
-        pages = (self.sets, self.filters, self.cleaning, self.turning, self.particles)
+        pages = (self.sets, self.filters, self.cleaning, self.turning, self.particles, self.scene_page)
         return pages[self.tabs.currentIndex()]
 
     def _show_chooser(self) -> None:
