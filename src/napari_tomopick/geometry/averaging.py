@@ -41,6 +41,11 @@ class PlainAverage:
         self._sum += other._sum
         self._count += other._count
 
+    def slab(self, axis: int, part: slice) -> NDArray[np.float32]:
+        """The mean over some slices along an axis (0, 1, 2 for z, y, x) of the result, shape (N, N)."""
+        picture = self._sum[(slice(None),) * axis + (part,)].mean(axis=axis) / self._count
+        return picture.astype(np.float32)
+
     def result(self) -> NDArray[np.float32]:
         """The mean of the boxes so far, shape (N, N, N)."""
         return (self._sum / self._count).astype(np.float32)

@@ -113,6 +113,7 @@ class GalleryAverage:
         # of what it is: boxes of another size or source begin a new one
         self._kind: object = None
         self._run: object = None
+        self._going = self._more = False
 
     # what it is
 
@@ -159,14 +160,10 @@ class GalleryAverage:
         """
         if self.count < 1:
             return None
-        volume = self._average.result()
-        n, slices = len(volume), self._gallery.slices
-        low = max(0, n // 2 - slices // 2)
-        part = slice(low, n // 2 - slices // 2 + slices)
-        slabs = volume[part], volume[:, part], volume[..., part]
-        found = np.stack([slab.mean(axis=axis) for axis, slab in enumerate(slabs)])
-        limits = robust_limits(found) or (0.0, 1.0)
-        return grey(found, limits, self._gallery.inverted)
+        n, slices = self._gallery.boxes.box_size, self._gallery.slices
+        part = slice(max(0, n // 2 - slices // 2), n // 2 - slices // 2 + slices)
+        found = np.stack([self._average.slab(axis, part) for axis in range(3)])
+        return grey(found, robust_limits(found) or (0.0, 1.0), self._gallery.inverted)
 
     def result(self) -> NDArray[np.float32]:
         """The average so far, ``(N, N, N)``.
@@ -267,6 +264,18 @@ class GalleryAverage:
         return found[:MOST]
 
     def _go_on(self) -> None:
+        """Read what is lacking; in a loop, as what is not run in the background is done at once."""
+        self._more = True
+        if not self._going:
+            self._going = True
+            try:
+                while self._more:
+                    self._more = False
+                    self._read()
+            finally:
+                self._going = False
+
+    def _read(self) -> None:
         volumes, gallery = self._volumes, self._gallery
         if self._run is not None or self.held or volumes is None:
             return

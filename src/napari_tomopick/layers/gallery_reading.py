@@ -66,6 +66,7 @@ class Pictures:
         self._soon: dict[Cut, None] = {}
         self._volumes: Volumes | None = None
         self._reading = False
+        self._going = self._more = False
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -97,6 +98,18 @@ class Pictures:
         self._read()
 
     def _read(self) -> None:
+        """Read what is lacking; in a loop, as what is not run in the background is done at once."""
+        self._more = True
+        if not self._going:
+            self._going = True
+            try:
+                while self._more:
+                    self._more = False
+                    self._read_some()
+            finally:
+                self._going = False
+
+    def _read_some(self) -> None:
         volumes = self._volumes
         if self._reading or volumes is None:
             return
