@@ -72,14 +72,15 @@ def lattice_members(
     # both ways: the second of a pair is judged by the first
     judge, judged = np.concatenate([pairs, pairs[:, ::-1]]).T
     axes = orientations.directions(rotations)
-    angles, opposite = _angles(rotations, judge, judged, group, twist)
     apart = positions[judged] - positions[judge]
     length = np.maximum(np.linalg.norm(apart, axis=1), 1e-12)
     heights = np.abs(np.einsum("nk,nk->n", apart, axes[judge])) / length
     level = np.degrees(np.arcsin(np.clip(heights, 0, 1))) <= offset_degrees
-    agreeing = level & (angles <= angle_degrees)
+    judge, judged = judge[level], judged[level]
+    angles, opposite = _angles(rotations, judge, judged, group, twist)
+    agreeing = angles <= angle_degrees
     members = np.bincount(judged[agreeing], minlength=n) >= neighbours
-    flipped = ~members & (np.bincount(judged[level & (opposite <= angle_degrees)], minlength=n) >= neighbours)
+    flipped = ~members & (np.bincount(judged[opposite <= angle_degrees], minlength=n) >= neighbours)
     if smallest > 1:
         joined = agreeing & members[judge] & members[judged]
         links = coo_array((np.ones(int(joined.sum())), (judge[joined], judged[joined])), shape=(n, n))
