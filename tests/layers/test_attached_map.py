@@ -204,3 +204,14 @@ def test_no_particle_no_surface():
         instances(shape, 1.0, np.zeros((0, 3)), Rotation.from_quat(np.zeros((0, 4))), np.zeros((0, 4)))
         is None
     )
+
+
+def test_what_reaches_out_of_the_tomogram_has_no_other_layer_sliced_anew(shown, attached, a_map):
+    """napari counts slices from the lowest to the highest coordinate of any layer."""
+    sliced = []
+    shown.show_3d(True)
+    shown.review.view.points.events.set_data.connect(lambda: sliced.append(1))
+    attached.attach(a_map(blobs(), 200.0))
+    assert attached.surface.layer.vertices.min() < 0
+    assert not sliced
+    assert shown.viewer.dims.range[0] == (0, 39, 1)

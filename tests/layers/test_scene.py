@@ -370,3 +370,18 @@ def _check_hand(shown, direction):
 
 def test_the_camera_shows_volumes_unmirrored(shown):
     assert tuple(shown.viewer.scene.camera.orientation) == ("towards", "up", "right")
+
+
+def test_an_edit_that_is_told_of_twice_is_drawn_once(shown, scene, monkeypatch):
+    scene.boxes.set_look(shown=True)
+    drawn = []
+    draw = scene.boxes.surface.draw
+    monkeypatch.setattr(scene.boxes.surface, "draw", lambda what: (drawn.append(1), draw(what)))
+    scene.redraw_particles()
+    assert not drawn
+    [entry] = shown.review.sets
+    shown.review.selection.set({entry.uid: [1]})
+    drawn.clear()
+    # what is selected is gone as well
+    shown.session.remove_particles(entry.uid, [1])
+    assert len(drawn) == 1

@@ -144,3 +144,25 @@ def test_a_file_that_changed_its_shape_is_refused(tmp_path):
         load_tomogram(Tomogram("t", tmp_path / "t.mrc", (4, 5, 7), 10.0))
     with pytest.raises(FileFormatError, match="gone"):
         load_tomogram(Tomogram("t", tmp_path / "gone.mrc", (4, 5, 7), 10.0))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.float32])
+def test_a_large_file_never_goes_to_the_graphics_card_as_it_is(workspace, dtype):
+    """A cube of 1024 bytes along each side, as float32 in a texture, aborted the process in napari."""
+    huge = np.broadcast_to(np.ones(1, dtype), (1024, 1024, 1024))
+    assert binning_for_3d(huge.shape) == 4
+    uploaded = []
+    workspace.image._run = lambda make, done: uploaded.append(make)
+    workspace.image.show(LoadedTomogram(Tomogram("huge", "huge.mrc", huge.shape, 10.0), huge, (0.0, 2.0)))
+    workspace.viewer.dims.ndisplay = 3
+    for depiction in ("plane", "volume", "none", "plane"):
+        workspace.image.set_depiction(depiction)
+        data = workspace.image.layer.data
+        assert data.shape == (256, 256, 256)
+        assert np.asarray(data[0]).dtype == np.float32
+    assert len(uploaded) == 1
+    # the copy itself, of a part that is quick to bin
+    assert binned_copy(huge[:8], 4).shape == (2, 256, 256)
+    workspace.viewer.dims.ndisplay = 2
+    assert workspace.image.layer.data.shape == huge.shape
+    workspace.image.clear()

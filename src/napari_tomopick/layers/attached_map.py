@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
     from napari_tomopick.project import Result
 
-MOST_TRIANGLES = 500_000
+MOST_TRIANGLES = 300_000
 """Of all surfaces together: what still follows an edit at once and turns with the mouse."""
 
 MOST_OF_ONE, FEWEST_OF_ONE = 20_000, 300
@@ -64,8 +64,10 @@ class AttachedMap:
         # what the shape was made for, and what is wanted meanwhile
         self._made: tuple[Any, ...] | None = None
         self._late = False
-        self._left_out = ""
+        self.left_out = ""
+        # what was drawn last
         self._drawn: Drawn | None = None
+        self._seen: Shape | None = None
         self.surface = SceneSurface(workspace, "attached map", closed=self.detach)
 
     # what a user does
@@ -112,8 +114,8 @@ class AttachedMap:
     def detach(self) -> None:
         """Show no map any more."""
         self._background.stop()
-        self.map = self._shape = self._made = self._drawn = None
-        self._left_out = ""
+        self.map = self._shape = self._made = self._drawn = self._seen = None
+        self.left_out = ""
         self.surface.clear()
         self.changed.emit()
 
@@ -179,8 +181,8 @@ class AttachedMap:
             lines.append("Its voxels are taken to be those of the tomogram: the file does not say.")
         if self._drawn is not None and not len(self._drawn):
             lines.append("No particles are shown that it could be drawn at.")
-        if self._left_out:
-            lines.append(self._left_out)
+        if self.left_out:
+            lines.append(self.left_out)
         elif self._shape is not None and self._drawn is not None:
             lines.append(f"{len(self._shape.faces):,} triangles at each of {len(self._drawn):,} particles.")
         return "\n".join(lines)
@@ -190,9 +192,10 @@ class AttachedMap:
         work = self._workspace
         if self.map is None or not work.is_3d or work.tomogram is None:
             self.surface.clear()
-            self._drawn = None
+            self._drawn = self._seen = None
             return
-        drawn = self._drawn = Drawn.of(work, None if self.set_uid == EVERY_SET else {self.set_uid})
+        before, drawn = self._drawn, Drawn.of(work, None if self.set_uid == EVERY_SET else {self.set_uid})
+        self._drawn = drawn
         # as many triangles each as the budget has for so many; in steps, so that few edits change the shape
         each = MOST_OF_ONE
         while each > FEWEST_OF_ONE and each * len(drawn) > MOST_TRIANGLES:
@@ -200,7 +203,7 @@ class AttachedMap:
         wanted = (self.map, self.level, max(each, FEWEST_OF_ONE))
         if self._made != wanted:
             self._make(*wanted)
-        if self._shape is not None:
+        if self._shape is not None and not (self._shape is self._seen and drawn.same_as(before)):
             self._draw(drawn, self._shape)
         self.changed.emit()
 
@@ -224,9 +227,10 @@ class AttachedMap:
 
     def _draw(self, drawn: Drawn, shape: Shape) -> None:
         rows = drawn.nearest(MOST_TRIANGLES // max(len(shape.faces), 1))
-        self._left_out = ""
+        self.left_out = ""
         if len(rows) < len(drawn):
-            self._left_out = drawn.told_of(len(rows), "particles")
+            self.left_out = drawn.told_of(len(rows), "particles")
+        self._seen = shape
         self.surface.draw(
             instances(shape, self.scale, drawn.positions[rows], drawn.turns(rows), drawn.seen[rows])
         )

@@ -42,7 +42,8 @@ class Scene:
         self.membranes = SceneMembranes(workspace)
         self.map = AttachedMap(workspace)
         self.pictures = PictureExport(workspace)
-        self.slice.changed.connect(self._on_slice)
+        self.slice.changed.connect(self.changed.emit)
+        self.slice.rested.connect(self._on_rested)
         self.map.changed.connect(self.changed.emit)
         review = workspace.review
         review.redrawn.connect(self.redraw_particles)
@@ -110,11 +111,12 @@ class Scene:
         self.membranes.draw()
         self.changed.emit()
 
-    def _on_slice(self) -> None:
-        # those nearest to it are others now
+    def _on_rested(self) -> None:
+        # those nearest to the slice are others now
         if self.boxes.left_out:
             self.redraw_boxes()
-        self.changed.emit()
+        if self.map.left_out:
+            self.redraw_map()
 
     def _on_models(self) -> None:
         if self.membranes.shown:

@@ -56,6 +56,9 @@ class SceneBoxes:
         self.look = BoxLook()
         self.surface = SceneSurface(workspace, "boxes", closed=lambda: self.set_look(shown=False))
         self.left_out = ""
+        # what was drawn last, and how
+        self._drawn: Drawn | None = None
+        self._seen = self.look
 
     def set_look(self, **changes: Any) -> None:
         """Change how boxes are drawn; see `BoxLook`."""
@@ -64,11 +67,15 @@ class SceneBoxes:
 
     def clear(self) -> None:
         """Draw none."""
+        self._drawn = None
         self.left_out = ""
         self.surface.clear()
 
     def draw(self, drawn: Drawn) -> None:
         """Draw the boxes of the particles that are drawn."""
+        if (drawn.same_as(self._drawn) and self._seen == self.look) and not self.surface.empty:
+            return
+        self._drawn, self._seen = drawn, self.look
         self.left_out = ""
         rows = drawn.nearest(MOST_BOXES)
         if len(rows) < len(drawn):

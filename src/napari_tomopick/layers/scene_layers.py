@@ -57,10 +57,18 @@ class Surface(compat._Quick, napari.layers.Surface):
     @contextmanager
     def sliced_once(self) -> Iterator[None]:
         """Within this the layer is changed, and what is drawn of it stays."""
-        # the viewer slices whatever says that its data is another, also with colours for other corners
+        # the viewer slices whatever says that its data is another, also with colours for other corners, and
+        # all other layers with it
         with self.events.data.blocker(), super().sliced_once():
             yield
-        self.events.data(value=self.data)
+
+    @property
+    def _extent_data(self) -> NDArray[np.float64]:
+        """What napari has every kind of layer say for itself: a part of the tomogram, whatever is drawn.
+
+        What reaches out of the tomogram would change napari's sliders, and have all layers sliced anew.
+        """
+        return np.zeros((2, self.ndim))
 
 
 class SceneSurface:

@@ -79,6 +79,13 @@ class Drawn:
             where,
         )
 
+    def same_as(self, other: Drawn | None) -> bool:
+        """Whether nothing would be drawn otherwise; most edits are told of more than once."""
+        if other is None or len(self) != len(other):
+            return False
+        arrays = "positions quaternions colours selected box_sizes distances".split()
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
+
     @property
     def seen(self) -> NDArray[np.float32]:
         """Their colours, ``(n, 4)``, with those that are selected highlighted."""

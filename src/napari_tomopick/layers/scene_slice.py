@@ -50,16 +50,19 @@ class SceneSlice:
     -------
     changed()
         It lies elsewhere, or is drawn otherwise.
+    rested()
+        It lies elsewhere, and is not on its way.
     """
 
     changed = Signal()
+    rested = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._layer: Any = None
         self._background = Background(lambda: workspace.run)
         # whether it has moved on since what is being sampled was asked for
-        self._late = False
+        self._late = self._putting = False
         self._values: tuple[Fine, NDArray[np.float32]] | None = None
         self.normal_shown = True
         self.spacing = 1.0
@@ -123,7 +126,8 @@ class SceneSlice:
         if normal is not None and not np.any(normal):
             raise ParameterError("the normal of a slice must have a length, got 0, 0, 0")
         plane = layer.plane
-        # one change, drawn once
+        # one change, which napari hears of in two
+        self._putting = True
         with plane.events.blocker_all():
             if normal is not None:
                 plane.normal = tuple(xyz_to_zyx(np.asarray(normal, float)))
@@ -133,6 +137,8 @@ class SceneSlice:
                 plane.position = tuple((at - layer.translate) / layer.scale[0])
         plane.events.normal()
         plane.events.position()
+        self._putting = False
+        self._on_moved()
 
     def move(self, voxels: float) -> None:
         """Move the slice along its normal."""
@@ -203,6 +209,8 @@ class SceneSlice:
             layer.events.depiction.connect(self._on_moved)
 
     def _on_moved(self) -> None:
+        if self._putting:
+            return
         self._draw_arrow()
         self._resample()
         self.changed.emit()
@@ -250,6 +258,7 @@ class SceneSlice:
         self._values = where, values
         self.spacing = where.spacing
         self._draw_fine()
+        self.rested.emit()
 
     def _draw_fine(self) -> None:
         if self._values is None or not self.shown:
