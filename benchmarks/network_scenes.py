@@ -122,9 +122,9 @@ class Scene:
         return np.asarray(free[0] if len(free) else places[np.argmax(apart)])
 
 
-def crowded(seed: int) -> Scene:
+def crowded(seed: int, snr: float = 0.1) -> Scene:
     """The project's own crowded sample, another one for every seed."""
-    sample = complexes.crowded_tomogram(seed)
+    sample = complexes.crowded_tomogram(seed, snr=snr)
     others = {k: p.positions for k, p in sample.particles.items() if k != complexes.TARGET}
     nx, ny, nz = sample.volume.shape[::-1]
     rng = np.random.default_rng(seed)
@@ -183,13 +183,16 @@ def simulated(data: Path, folder: str, target: str, template: str, diameter: flo
 
 def scene(name: str, seed: int, data: Path | None) -> Scene:
     """A scene by name: one of `names`."""
-    if name == "crowded":
-        return crowded(seed)
+    if name in CROWDED:
+        return crowded(seed, CROWDED[name])
     if data is None:
         raise SystemExit(f"the scene {name} needs TOMOPICK_DATA, the folder of simulated tomograms")
     folder, target, template, diameter = _SIMULATED[name]
     return simulated(data, folder, target, template, diameter)
 
+
+CROWDED = {"crowded": 0.1, "crowded, faint": 0.05}
+"""The signal-to-noise ratio of the scenes of which there is another for every seed."""
 
 _SIMULATED = {
     "ribosomes": ("ribosomes", "4v7r", "ribosome_80S_10A", 28.0),

@@ -5,8 +5,9 @@
 
 The template is the true map of the particle. Scenes are those of `network_scenes.py`: `crowded`, the
 project's own sample, where other kinds of complexes have the size and mass of the target (another tomogram
-for every seed); with TOMOPICK_DATA, `ribosomes`, `crowns` and `membrane ribosomes`. A pick is right within a
-quarter of the particle's diameter, each particle is found once.
+for every seed), and `crowded, faint`, the same with twice the noise; with TOMOPICK_DATA, `ribosomes`,
+`crowns` and `membrane ribosomes`. A pick is right within a quarter of the particle's diameter, each particle
+is found once.
 
 - F1, precision, recall: at the threshold that the method sets without the truth; mean over seeds, and F1 of
   the worst;
@@ -31,7 +32,7 @@ from pathlib import Path
 
 import eman2_matching
 import numpy as np
-from network_scenes import Scene, names, scene
+from network_scenes import CROWDED, Scene, names, scene
 from network_scoring import judge
 
 from napari_tomopick.geometry.symmetry import angles_between, point_group
@@ -146,7 +147,7 @@ def main() -> None:
     found = os.environ.get("TOMOPICK_DATA")
     data = None if found is None else Path(found)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scenes", nargs="+", default=list(names(data)))
+    parser.add_argument("--scenes", nargs="+", default=["crowded, faint", *names(data)])
     parser.add_argument("--methods", nargs="+", default=["ours"], choices=["ours", "exact", "eman2"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--template", type=Path, help="a map to match with in place of the true one")
@@ -156,7 +157,7 @@ def main() -> None:
         for method in options.methods:
             runs: dict[str, list[Run]] = {}
             # only the sample is another one for every seed
-            for seed in options.seeds if name == "crowded" else [0]:
+            for seed in options.seeds if name in CROWDED else [0]:
                 where = scene(name, seed, data)
                 density, size = where.density, where.voxel_size
                 if options.template is not None:

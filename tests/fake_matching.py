@@ -93,6 +93,15 @@ class FakeMatching:
             True,
         )
         own = options.get("box_size") or SIZE
+        sections = options.get("sections")
+        around = int(np.ceil(template.diameter_angstrom / tomogram.voxel_size_angstrom))
         return Matched(
-            tomogram, template, found, 0.3, options.get("number", 500), own, options.get("group", 1)
+            tomogram,
+            template,
+            found,
+            0.3,
+            options.get("number", 500),
+            own,
+            options.get("group", 1),
+            first_section=0 if sections is None else max(0, sections[0] - around),
         )

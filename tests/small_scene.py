@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
+from napari_tomopick.picking import candidate_poses, template_matching
 from napari_tomopick.samples.imaging import image
 from napari_tomopick.samples.phantoms import Blobs
 
 SIZE = (96, 88, 56)  # x, y, z
 VOXEL = 10.0
-FEWER = {"_ENOUGH": 80, "_SOME": 24, "_MORE": 10, "_PUPILS": 20, "_CONTROLS": 16}
+FEWER: dict[ModuleType, dict[str, int]] = {
+    template_matching: {"_ENOUGH": 80, "_PUPILS": 20, "_CONTROLS": 16},
+    candidate_poses: {"_SOME": 24, "_MORE": 10},
+}
 """Constants of template matching for a tomogram of this size."""
 
 

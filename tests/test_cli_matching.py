@@ -10,7 +10,6 @@ import pytest
 from napari_tomopick import cli
 from napari_tomopick.io.particles import read_particles
 from napari_tomopick.io.volumes import open_volume, write_mrc
-from napari_tomopick.picking import template_matching
 from small_scene import FEWER, VOXEL, small_scene
 
 
@@ -25,8 +24,9 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    for name, value in FEWER.items():
-        monkeypatch.setattr(template_matching, name, value)
+    for module, values in FEWER.items():
+        for name, value in values.items():
+            monkeypatch.setattr(module, name, value)
 
     def call(command, *words, fails=None):
         monkeypatch.setattr(sys, "argv", ["napari-tomopick", command, *map(str, words)])

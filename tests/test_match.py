@@ -12,9 +12,8 @@ import pytest
 
 from napari_tomopick.errors import Cancelled, ParameterError
 from napari_tomopick.geometry.symmetry import angles_between, point_group
-from napari_tomopick.io.volumes import write_mrc
+from napari_tomopick.io.volumes import open_volume, write_mrc
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
-from napari_tomopick.picking import template_matching
 from napari_tomopick.picking.template import Template
 from napari_tomopick.project import Session
 from napari_tomopick.protocols import match as match_step
@@ -27,8 +26,9 @@ from small_scene import FEWER, VOXEL, SmallScene, small_scene
 def fewer_places() -> Iterator[None]:
     """In so small a tomogram there are not that many places to look at."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in FEWER.items():
-            patch.setattr(template_matching, name, value)
+        for module, values in FEWER.items():
+            for name, value in values.items():
+                patch.setattr(module, name, value)
         yield
 
 
@@ -174,10 +174,10 @@ def test_only_where_a_mask_lets_it(
 
 
 def test_a_few_sections_are_searched_in_their_own_place(
-    tomogram: Tomogram, template: Template, made: SmallScene
+    tomogram: Tomogram, template: Template, made: SmallScene, tmp_path: Path
 ) -> None:
     z = made.positions[:, 2]
-    low, high = 8, 20
+    low, high = 26, 42
     found = match(tomogram, template, sections=(low, high), threshold=0.0)
     at = found.found.positions[:, 2]
     # a peak within the sections may be refined to a place a little outside
@@ -186,6 +186,14 @@ def test_a_few_sections_are_searched_in_their_own_place(
     assert len(wanted) >= 2
     _, off = nearest(found.found.positions[: 2 * len(wanted)], wanted)
     assert np.median(off) < 0.5
+    # the map says where it lies: its highest score is at the best particle
+    path = tmp_path / "scores.mrc"
+    spacing = write_score_map(path, found)
+    volume = open_volume(path)
+    top = np.unravel_index(np.argmax(volume.data), volume.data.shape)[::-1]
+    origin = np.array(volume.origin_angstrom)
+    assert 0 < found.first_section < low
+    assert np.abs((np.array(top) * spacing + origin) / VOXEL - wanted).max(axis=1).min() < 2.5
 
 
 def test_particles_cut_by_the_faces_may_be_left_out(tomogram: Tomogram, template: Template) -> None:

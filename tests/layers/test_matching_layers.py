@@ -14,7 +14,6 @@ from napari_tomopick.layers.matching_template import NO_TEMPLATE
 from napari_tomopick.layers.review import PREVIEW
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
-from napari_tomopick.protocols import jobs_match as jobs
 
 
 class Waiting:
@@ -494,9 +493,8 @@ def test_the_map_of_some_sections_begins_with_them(matched):
     outcome = matching.results.outcome
     diameter = matching.choice.template.diameter_angstrom / 10
     first = outcome.sections[0] - int(np.ceil(diameter))
-    assert outcome.first_section == first > 0
+    assert outcome.matched.first_section == first > 0
     assert matching.results.map.layer.translate[0] == pytest.approx(0.5 + first)
-    assert jobs.first_section(outcome.matched, None) == 0
 
 
 def test_two_previews_do_not_disturb_each_other(matched):

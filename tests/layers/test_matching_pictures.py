@@ -16,7 +16,6 @@ from napari_tomopick.layers.background import Background
 from napari_tomopick.layers.matching_histogram import Histogram, zero_crossing
 from napari_tomopick.layers.matching_pictures import SIDE, central_sections, wedge_picture
 from napari_tomopick.picking.template import Template
-from napari_tomopick.protocols.jobs_match import first_section
 from napari_tomopick.protocols.match import load_template, match
 
 
@@ -155,7 +154,7 @@ def test_the_map_of_a_real_search_lies_on_the_particle(tmp_path):
         contrast_transfer_from="none",
     )
     np.testing.assert_allclose(result.found.positions[0], (x, y, z), atol=1.5)
-    first = first_section(result, sections)
+    first = result.first_section
     assert first > 20
     best = np.unravel_index(result.found.score_map.argmax(), result.found.score_map.shape)
     place = result.found.grid.to_tomogram(np.array(best[::-1], float)[None])[0] + (0, 0, first)

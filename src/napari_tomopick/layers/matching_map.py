@@ -30,4 +30,4 @@ class MatchLayer(ScoreLayer):
         low = middle + USUAL * 1.4826 * float(np.median(np.abs(values - middle)))
         # gold, which is set aside, may score higher than any particle
         high = float(np.percentile(values, HIGH))
-        return values, scored.matched.found.grid, (low, max(high, low + 1e-6)), scored.first_section
+        return values, scored.matched.found.grid, (low, max(high, low + 1e-6)), scored.matched.first_section

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_tomopick.protocols import jobs_match as jobs
-
 if TYPE_CHECKING:
     from napari_tomopick.models.particles import Particles
     from napari_tomopick.protocols.match import Matched
@@ -54,11 +52,6 @@ class Outcome:
     def tomogram(self) -> str:
         """Name of the tomogram."""
         return self.matched.tomogram.name
-
-    @property
-    def first_section(self) -> int:
-        """First section of the part of the tomogram that was read."""
-        return jobs.first_section(self.matched, self.sections)
 
     def particles(self) -> Particles:
         """Those that count, best first; the id of each is its rank among the candidates, from 1."""

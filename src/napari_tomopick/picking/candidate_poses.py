@@ -12,19 +12,27 @@ from napari_tomopick.picking.score_map import apart
 _MIGHT, _SURELY = 1.5, 4.0  # of scores of the second look
 _SOME, _GENEROUS, _MORE = 100, 1.3, 40
 
+BACKGROUND, CONTROL = 1, 2
+"""Kinds of places: those that hardly stand out, and those of them that are looked at to the end."""
+
 
 @dataclass(frozen=True, eq=False)
 class Posed:
-    """Places with poses: positions in voxels of the tomogram, quaternions, scores, which are controls.
+    """Places with poses: positions in voxels of the tomogram, quaternions, scores, kinds.
 
     Poses are ``(n, s, 3)`` and ``(n, s, 4)``: of each place the best, and others from which the best may be
-    reached as well.
+    reached as well. Kinds are 0, `BACKGROUND` or `CONTROL`.
     """
 
     all_at: NDArray[np.float64]
     all_turns: NDArray[np.float64]
     scores: NDArray[np.float64]
-    control: NDArray[np.bool_]
+    kinds: NDArray[np.int8]
+
+    @property
+    def control(self) -> NDArray[np.bool_]:
+        """Which of them are controls."""
+        return self.kinds == CONTROL
 
     @property
     def at(self) -> NDArray[np.float64]:
@@ -38,7 +46,7 @@ class Posed:
 
     def __getitem__(self, rows: NDArray[np.generic]) -> Posed:
         """Some of the places."""
-        return Posed(self.all_at[rows], self.all_turns[rows], self.scores[rows], self.control[rows])
+        return Posed(self.all_at[rows], self.all_turns[rows], self.scores[rows], self.kinds[rows])
 
     def best_first(self, minimum_distance: float) -> Posed:
         """In the order of their scores, each at least so far from all better ones; controls stay."""
@@ -48,22 +56,28 @@ class Posed:
         return ordered[kept | ordered.control]
 
     def promising(self) -> Posed:
-        """Those whose scores, best first, stand out, and the controls.
+        """Those whose scores, best first, stand out from the background, and the controls.
 
         At most a third and some more than surely do: the closest look takes longest.
         """
-        above = above_usual(self.scores)
+        above = above_usual(self.scores, self.scores[self.kinds > 0])
         most = max(_SOME, _MORE + int(_GENEROUS * (above > _SURELY).sum()))
         chosen = np.zeros(len(self.scores), bool)
         chosen[np.flatnonzero(above > _MIGHT)[:most]] = True
         return self[chosen | self.control]
 
 
-def above_usual(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores in standard deviations above what is usual, told from the lower ones: half may be particles."""
-    if not len(scores):
-        return np.empty(0)
-    low, middle = np.percentile(scores, [10.0, 40.0])
+def above_usual(
+    scores: NDArray[np.floating], among: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Scores in standard deviations above what is usual among these (default: among themselves).
+
+    That is told from the lower ones: half may be particles.
+    """
+    among = scores if among is None else among
+    if not len(among):
+        return np.zeros(len(scores))
+    low, middle = np.percentile(among, [10.0, 40.0])
     # of a normal distribution these lie 1.028 standard deviations apart, the second 0.253 below the middle
     deviation = max(float(middle - low) / 1.028, 1e-9)
     return np.asarray((scores - (middle + 0.253 * deviation)) / deviation)

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from napari_tomopick.geometry.coordinates import inside_volume
 from napari_tomopick.geometry.rotation_sampling import rotations_by_step
-from napari_tomopick.picking.candidate_poses import Posed, above_usual
+from napari_tomopick.picking.candidate_poses import BACKGROUND, CONTROL, Posed, above_usual
 from napari_tomopick.picking.imaging import Imaging
 from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
 from napari_tomopick.picking.measured_transfer import interpolated, measured_transfer
@@ -160,8 +160,8 @@ def find(
     transfer_known = False
     if measure_transfer:
         everywhere = work.everywhere(max(step, _GLANCE_STEP), (0.0, 0.2), _GLANCE_COMPONENTS)
-        at, _ = work.peaks(everywhere, minimum_distance, _PUPILS, allowed, seed)
-        pupils = everywhere.poses(at, np.zeros(len(at), bool))
+        at = work.peaks(everywhere, minimum_distance, _PUPILS, allowed)[0][:_PUPILS]
+        pupils = everywhere.poses(at, np.zeros(len(at), np.int8))
         pupils = work.final(pupils, (0.2, 0.35), "measuring the contrast transfer", 3)
         measured = measured_transfer(pupils.best_first(minimum_distance), *work.close(), imaging)
         if measured is not None:
@@ -171,18 +171,21 @@ def find(
         everywhere = work.everywhere_exactly(angle_step_degrees)
     else:
         everywhere = work.everywhere(step, (0.35, 0.6))
-    at, control = work.peaks(everywhere, minimum_distance, number + _ENOUGH, allowed, seed)
+    at, lower = work.peaks(everywhere, minimum_distance, number + _ENOUGH, allowed)
+    kinds = np.zeros(len(at), np.int8)
+    kinds[lower] = BACKGROUND
+    kinds[np.random.default_rng(seed).permutation(lower)[:_CONTROLS]] = CONTROL
     if exact:
-        poses = everywhere.poses(at, control)
+        poses = everywhere.poses(at, kinds)
     else:
-        poses = work.closer(at, control, everywhere.grid, angle_step_degrees)
+        poses = work.closer(at, kinds, everywhere.grid, angle_step_degrees)
     poses = poses.best_first(_NEARLY * minimum_distance).promising()
     poses = work.final(poses, (0.75, 1.0), "refining", 4)
     if background is not None:
         poses = work.less(background, poses, everywhere.grid, angle_step_degrees)
     controls = poses.scores[poses.control]
     # a control may be a particle after all
-    poses = replace(poses, control=np.zeros(len(poses.scores), bool)).best_first(minimum_distance)
+    poses = replace(poses, kinds=np.zeros(len(poses.scores), np.int8)).best_first(minimum_distance)
     poses = poses[inside_volume(poses.at.reshape(-1, 3), ground.shape)]
     frequency = np.linspace(0, 0.5 / ground.voxel_size_angstrom, 65)
     return Found(
@@ -231,12 +234,12 @@ class _Everywhere:
     orientations: NDArray[np.int32]
     gold: NDArray[np.bool_]
 
-    def poses(self, at: NDArray[np.float64], control: NDArray[np.bool_]) -> Posed:
+    def poses(self, at: NDArray[np.float64], kinds: NDArray[np.int8]) -> Posed:
         """The poses that were best at some of the places."""
         voxel = np.rint(self.grid.to_grid(at)).astype(np.int64).reshape(-1, 3)
         index = tuple(np.clip(voxel[:, ::-1], 0, np.array(self.scores.shape) - 1).T)
         turns = self.rotations.as_quat().reshape(-1, 4)[self.orientations[index]]
-        return Posed(at[:, None], turns[:, None], self.scores[index].astype(np.float64), control)
+        return Posed(at[:, None], turns[:, None], self.scores[index].astype(np.float64), kinds)
 
 
 class _Work:
@@ -320,15 +323,16 @@ class _Work:
             self._threads,
             lambda _share, _text: self.tell(1.0, "comparing with random phases"),
         )
-        theirs = other.final(other.closer(poses.at, poses.control, grid, step), (0, 1), "", 3).scores
+        theirs = other.final(other.closer(poses.at, poses.kinds, grid, step), (0, 1), "", 3).scores
         return replace(poses, scores=poses.scores - (theirs - float(np.median(theirs))))
 
     def peaks(
-        self, found: _Everywhere, minimum_distance: float, at_most: int, allowed: Allowed | None, seed: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Places to look at closely, and which of them are controls.
+        self, found: _Everywhere, minimum_distance: float, at_most: int, allowed: Allowed | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Places to look at closely, the best first, and the ranks of those that are background.
 
-        Four times as many as stand out, so that those in the second half hardly do: controls are from there.
+        Four times as many as stand out: those in the second half hardly do. They are the background, of which
+        some are looked at as well where the best alone are ``at_most``.
         """
         scores = found.scores
         top = (scores == ndimage.maximum_filter(scores, size=3, mode="nearest")) & ~found.gold
@@ -339,21 +343,23 @@ class _Work:
             may = allowed(places)
             places, values = places[may], values[may]
         if not len(places):
-            return np.empty((0, 3)), np.empty(0, bool)
+            return np.empty((0, 3)), np.empty(0, np.int64)
         order = np.lexsort((*places.T, -values))
         above = above_usual(values)[order]
-        kept = apart(places[order], _CLOSE * minimum_distance, at_most)
-        standing_out = int((above[kept] > _STANDS_OUT).sum())
         enough = int(np.clip(_PART * len(places), _FEWEST, _ENOUGH))
-        wanted = int(np.clip(4 * standing_out, enough, at_most))
-        places = places[order][kept[:wanted]]
-        control = np.zeros(len(places), bool)
-        lower = np.arange(len(places) // 2, len(places))
-        control[np.random.default_rng(seed).permutation(lower)[:_CONTROLS]] = True
-        return places, control
+        most = max(4 * int((above > _STANDS_OUT).sum()), enough)
+        kept = apart(places[order], _CLOSE * minimum_distance, most)
+        wanted = max(4 * int((above[kept] > _STANDS_OUT).sum()), enough)
+        kept = kept[:wanted]
+        lower = np.arange(len(kept) // 2, len(kept))
+        if len(kept) > at_most:
+            some = lower[np.linspace(0, len(lower) - 1, min(len(lower), _ENOUGH)).astype(np.int64)]
+            looked = np.union1d(np.arange(at_most), some)
+            return places[order][kept[looked]], np.searchsorted(looked, some)
+        return places[order][kept], lower
 
     def closer(
-        self, places: NDArray[np.float64], control: NDArray[np.bool_], search_grid: WorkingGrid, step: float
+        self, places: NDArray[np.float64], kinds: NDArray[np.int8], search_grid: WorkingGrid, step: float
     ) -> Posed:
         """Compare places with the template in every orientation."""
         text = "looking closer"
@@ -382,7 +388,7 @@ class _Work:
                 turns.append(np.stack([p.rotations.as_quat() for p in some]))
                 scores.append(np.array([p.scores[0] for p in some]))
         found = grid.to_tomogram(np.concatenate(at))
-        return Posed(found, np.concatenate(turns), np.concatenate(scores), control)
+        return Posed(found, np.concatenate(turns), np.concatenate(scores), kinds)
 
     def close(self) -> tuple[LocalBoxes, TurnedTemplate]:
         """The tomogram and the template at full sampling."""
@@ -410,4 +416,4 @@ class _Work:
                 done = first / len(start)
                 self.tell(shares[0] + (shares[1] - shares[0]) * done, text)
                 list(pool.map(climb, range(first, min(first + _SLAB, len(start)))))
-        return Posed(boxes.grid.to_tomogram(at)[:, None], turns[:, None], scores, poses.control)
+        return Posed(boxes.grid.to_tomogram(at)[:, None], turns[:, None], scores, poses.kinds)

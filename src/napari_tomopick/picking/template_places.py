@@ -57,7 +57,10 @@ class MatchedVolume:
         self._shape = volume.shape
         self._pad = turned.box_size // 2 + 4
         self._volume = volume
-        self._rows = [mirrored_indices(-self._pad, n + 2 * self._pad, n) for n in volume.shape]
+        nz, ny, nx = volume.shape
+        self._rows_z, self._rows_y, self._rows_x = (
+            mirrored_indices(-self._pad, n + 2 * self._pad, n) for n in (nz, ny, nx)
+        )
         self._least = LEAST_VARIANCE * float(np.var(volume, dtype=np.float64))
         n = turned.box_size
         self._inside = np.stack(np.unravel_index(turned.inside, (n, n, n)), axis=1)
@@ -76,7 +79,9 @@ class MatchedVolume:
         out = np.empty((len(voxels), len(shifts), len(self._inside)), np.float32)
         boxes_under_mask(
             self._volume,
-            *self._rows,
+            self._rows_z,
+            self._rows_y,
+            self._rows_x,
             np.ascontiguousarray(corners),
             shifts,
             self._inside,

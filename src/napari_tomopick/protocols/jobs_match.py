@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import make_folder
 from napari_tomopick.io.volumes import write_mrc
@@ -16,7 +18,7 @@ from napari_tomopick.project import Session
 from napari_tomopick.project.records import ParticleSet
 from napari_tomopick.protocols.describe import Progress
 from napari_tomopick.protocols.jobs import Job, keep_in_set, made_by
-from napari_tomopick.protocols.match import Matched, match, searched_sections
+from napari_tomopick.protocols.match import Matched, match
 
 STEP = "match"
 MATCHES_COLOUR = "#4cc9f0"
@@ -59,13 +61,6 @@ def matching_step(
     return Step(
         step.name, {**step.parameters, "symmetry": symmetry, "threshold": threshold}, step.inputs, step.seed
     )
-
-
-def first_section(result: Matched, sections: tuple[int, int] | None) -> int:
-    """The section of the tomogram at which the maps of a search of some sections begin."""
-    tomogram = result.tomogram
-    around = result.template.diameter_angstrom / tomogram.voxel_size_angstrom
-    return searched_sections(tomogram, sections, around)[0]
 
 
 def match_job(
@@ -133,9 +128,15 @@ def match_job(
 
 
 def write_score_map(path: Path, result: Matched) -> float:
-    """Write the map of a search as MRC, and return its voxel size in Å."""
-    spacing = result.tomogram.voxel_size_angstrom * float(result.found.grid.factors.mean())
-    write_mrc(path, result.found.score_map, spacing)
+    """Write the map of a search as MRC, and return its voxel size in Å.
+
+    Its origin is where it begins in the tomogram, which has none of its own: programs that go by it lay the
+    two over each other, also where only some sections were searched.
+    """
+    grid, size = result.found.grid, result.tomogram.voxel_size_angstrom
+    spacing = size * float(grid.factors.mean())
+    x, y, z = (grid.to_tomogram(np.zeros((1, 3)))[0] + [0.0, 0.0, result.first_section]) * size
+    write_mrc(path, result.found.score_map, spacing, origin_angstrom=(float(x), float(y), float(z)))
     return spacing
 
 

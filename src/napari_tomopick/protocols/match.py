@@ -55,6 +55,8 @@ class Matched:
     box_size, group : int
         Of the particles.
     messages : tuple of str
+    first_section : int
+        Section of the tomogram at which the maps begin: only some may have been searched.
     """
 
     tomogram: Tomogram
@@ -65,6 +67,7 @@ class Matched:
     box_size: int
     group: int
     messages: tuple[str, ...] = ()
+    first_section: int = 0
 
     @cached_property
     def chance(self) -> Chance:
@@ -257,7 +260,7 @@ def match(
             f"{min(tomogram.shape)} along its shortest axis; check both voxel sizes ({size:g} Å here, "
             f"{template.voxel_size_angstrom:g} Å of the template)"
         )
-    first, last = searched_sections(tomogram, sections, diameter)
+    first, last = _read_sections(tomogram, sections, diameter)
     data = voxels_of(tomogram)[first:last]
     messages = list(template.messages)
     if abs(template.voxel_size_angstrom / size - 1) > _SAME_SIZE:
@@ -320,6 +323,7 @@ def match(
         own if box_size is None else box_size,
         group,
         tuple(messages),
+        first,
     )
 
 
@@ -331,24 +335,8 @@ def describe_search(template: Template, angle_step_degrees: float) -> str:
     return f"{count} orientations{symmetry}, {angle_step_degrees:g}° apart"
 
 
-def searched_sections(
-    tomogram: Tomogram, sections: tuple[int, int] | None, diameter: float
-) -> tuple[int, int]:
-    """First section that is read to search some, and the one after the last: a particle's width around them.
-
-    Parameters
-    ----------
-    tomogram : Tomogram
-    sections : tuple of 2 int, optional
-        First and last that are searched; None: all.
-    diameter : float
-        Of a particle in voxels.
-
-    Raises
-    ------
-    ParameterError
-        If there are no such sections.
-    """
+def _read_sections(tomogram: Tomogram, sections: tuple[int, int] | None, diameter: float) -> tuple[int, int]:
+    """First section that is read and the one after the last: a particle's width around those searched."""
     count = tomogram.shape[0]
     if sections is None:
         return 0, count
