@@ -129,9 +129,9 @@ class Workspace:
         self.hand.marking = self.review.marking
         self.matching = Matching(self)
         self.initial_model = InitialModelling(self)
-        self._mouse = NapariMouse(self, self.main_pane)
         self.scene = Scene(self)
         self.image.depiction_changed.connect(self.display_changed.emit)
+        self._mouse = NapariMouse(self, self.main_pane)
         self._keys = NapariKeys(self.controls, self.hand, viewer)
         for layer in self._own_layers():
             self._keys.add(layer)
@@ -229,6 +229,13 @@ class Workspace:
             active.remove_selected()
         else:
             self.picking.delete()
+
+    def _track(self) -> None:
+        """Track a membrane where slices are shown; the scene goes back to how it is first seen."""
+        if self.is_3d and self.pointing.pane is self.main_pane:
+            self.scene.default_view()
+        else:
+            self.tracking.one()
 
     def _box(self) -> None:
         """Let clicks be references, where there is something to see of it."""
