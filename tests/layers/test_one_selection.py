@@ -119,3 +119,14 @@ def test_a_deletion_in_the_middle_leaves_the_looks_with_their_particles(shown, t
 
 def _rows(review):
     return [review.view.row(i) for i in range(len(review.view.points.data))]
+
+
+def test_the_delete_key_means_what_is_selected_and_not_the_point_picked_last(shown, two_sets, press):
+    review, picking, (six, _) = shown.review, shown.picking, two_sets
+    shown.session.add_points(picking.active.uid, [[5.0, 5, 15], [9, 9, 15]], [15, 15])
+    shown.viewer.layers.selection.active = picking.view.points
+    picking.set_mode("pan_zoom")
+    review.selection.set({six: [3]})
+    press("Delete")
+    assert shown.session.particles(six).ids.tolist() == [1, 2, 4, 5, 6]
+    assert len(picking.active) == 2

@@ -85,6 +85,7 @@ class Review:
         self._subsets: dict[str, tuple[Particles, NDArray[np.bool_], Particles]] = {}
         self.view = ParticleView(self.selection, self.delete_particles, self.redraw)
         self.view.points.events.mode.connect(self._on_mode)
+        self.selection.changed.connect(self._on_selected)
         self.view.arrows.events.visible.connect(self._on_arrows_visible)
         self.reach = 0.0
 
@@ -115,6 +116,12 @@ class Review:
         self.look = replace(self.look, **changes)
         self.redraw()
         self.look_changed.emit()
+
+    def _on_selected(self) -> None:
+        """Make the particles the active layer, so that the Delete key means them."""
+        work, points = self._workspace, self.view.points
+        if len(self.selection) and points in work.viewer.layers and work.picking.mode != "add":
+            work.viewer.layers.selection.active = points
 
     def _on_mode(self) -> None:
         """Put our tool away where a user takes one of napari's."""
@@ -236,7 +243,7 @@ class Review:
         position = particles.positions[particles.ids == particle_id][0]
         compat.go_to(self._workspace.viewer, xyz_to_zyx(position))
         self.selection.set({uid: [particle_id]})
-        # so that the Delete key means it
+        # also where clicks add points
         self._workspace.viewer.layers.selection.active = self.view.points
 
     @property
