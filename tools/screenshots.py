@@ -139,10 +139,15 @@ def views(stage: Stage) -> None:
 
 
 def gallery(stage: Stage) -> None:
-    """The boxes of the crowns."""
-    stage.activate("crowns")
-    stage.dock("Gallery")
-    stage.take("gallery", 2000)
+    """The boxes of the membrane's particles in their own frames, some selected, with the average of these."""
+    dock = stage.dock("Gallery")
+    shown = dock.gallery
+    shown.show(next(s.uid for s in stage.session.particle_sets() if s.name == "outer membrane crop points"))
+    shown.set_cut(view="y", frame="own", slices=9)
+    shown.select(range(4, 40))
+    dock.controls.average.setChecked(True)
+    stage.take("gallery", 2500)
+    stage.workspace.review.selection.clear()
     stage.close("Gallery")
 
 

@@ -17,6 +17,7 @@ from napari_tomopick.widgets.focus import wheel_scrolls_past
 VIEWS = {"z": "XY", "y": "XZ", "x": "YZ", "three": "all three"}
 # all fields stand in one line below the slices on a screen of 1280 pixels
 NUMBER_WIDTH = 72
+SOURCE_TIP = "Whose boxes are shown: the model that gets the points, a particle set, or subtomograms"
 FRAMES = {"tomogram": "as it lies", "own": "own frame"}
 CONTRASTS = {"together": "together", "each": "each", "slices": "slices"}
 
@@ -43,9 +44,7 @@ class GalleryControls(QWidget):
     def __init__(self, dock: Dock, gallery: Gallery) -> None:
         super().__init__()
         self._dock, self._gallery = dock, gallery
-        self.source = self._combo(
-            "source", "Whose boxes are shown: the model that gets the points, a particle set, or subtomograms"
-        )
+        self.source = self._combo("source", SOURCE_TIP)
         self.box = self._number("box", 2, MAX_BOX, "Size of the boxes shown here; the model keeps its own")
         self.box.setSingleStep(2)
         self.slices = self._number(
@@ -113,6 +112,7 @@ class GalleryControls(QWidget):
         blockers = [QSignalBlocker(field) for field in (*fields, self.reverse)]
         sources = gallery.sources()
         _fill(self.source, dict(sources), gallery.source)
+        self.source.setToolTip(f"{self.source.currentText()}\n{SOURCE_TIP}".strip())
         self.box.setValue(gallery.boxes.box_size)
         self.slices.setValue(gallery.slices)
         for field, chosen in (

@@ -14,6 +14,8 @@ from napari_tomopick.layers.gallery_view import Tile
 FRAME = QColor("#ffb000")
 SELECTED = QColor("#4cc9f0")
 DELETED = QColor("#e5484d")
+# outlines of smaller tiles would hide too much of them
+THICK_FROM = 56
 WAITING = QColor(128, 128, 128, 40)
 # what lies outside the tomogram: hatched, in the colours of nothing that is drawn elsewhere
 HATCHING = (70, 110, 160)
@@ -50,11 +52,13 @@ class TilePainter:
             for i in range(1, width // height):
                 left = rect.left() + i * rect.width() * height // width
                 painter.fillRect(QRect(left - 1, rect.top(), 2, rect.height()), ground)
+        width = 3 if rect.height() >= THICK_FROM else 2
         if tile.selected:
-            _outline(painter, rect, SELECTED, 3)
+            _outline(painter, rect, SELECTED, width)
         if tile.current:
             # of one that is selected too, both are seen
-            _outline(painter, rect.adjusted(3, 3, -3, -3) if tile.selected else rect, FRAME, 3)
+            inner = rect.adjusted(width, width, -width, -width)
+            _outline(painter, inner if tile.selected else rect, FRAME, width)
 
     def _image(self, tile: Tile, size: QSize) -> QImage:
         picture = tile.picture
