@@ -6,7 +6,7 @@ The tomogram is `ribosomes`: 66 ribosomes among 215 other complexes. For every s
 
 - true: every ribosome, moved by 1 voxel (standard deviation along each axis) and turned by 4 degrees (about
   each axis). *By hand* this is the pick, and its score is that of this pose. *By a matcher* it is refined
-  from there, as a matcher does.
+  from there, as a matcher does. *Not oriented* are positions alone.
 - false: 30 % of all picks, of four kinds alike.
   *random*: places drawn at random.
   *others*: complexes of other kinds, all kinds alike.
@@ -299,13 +299,16 @@ def run(data: Path, seeds: Sequence[int], share: float) -> dict[tuple[str, str],
     print(f"matched and looked at all places in {time.perf_counter() - start:.0f} s", flush=True)
     found: dict[tuple[str, str], list[Outcome]] = {}
     near = _NEAR * where.diameter
-    for origin in ("by a matcher", "by hand"):
-        for seed in seeds:
+    for seed in seeds:
+        for origin in ("by a matcher", "by hand", "by hand, not oriented"):
             made, what = picks(source, matcher, share, seed, climb=origin == "by a matcher")
+            ways = [("score", made, "score")]
+            if origin.endswith("not oriented"):
+                made, ways = Particles(made.positions), []
             likenesses = likeness(where.volume, made)
             # as the picks of a program that gives no scores
             bare = replace(made, scores=likenesses).with_columns(likeness=likenesses)
-            for way, particles, key in (("score", made, "score"), ("likeness", bare, "table:likeness")):
+            for way, particles, key in [*ways, ("likeness", bare, "table:likeness")]:
                 kept = cleaned(particles, where.diameter, key)
                 result = outcome(source, made, what, kept, near)
                 found.setdefault((origin, way), []).append(result)
