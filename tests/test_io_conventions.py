@@ -209,7 +209,7 @@ def test_relion_centred_coordinates(tmp_path: Path) -> None:
     binned = read_particles(path, tomograms=[coarse, source])
     np.testing.assert_allclose(binned.positions, [[49.625, 36.625, 13.25]])
     assert binned.voxel_size_angstrom == 20.0
-    write_particles(tmp_path / "q.star", binned, tomograms=[coarse, source], flavour="relion5-centred")
+    write_particles(tmp_path / "q.star", binned, tomograms=[coarse, source], format="relion5-centred")
     frame = starfile.read(tmp_path / "q.star")["particles"]
     np.testing.assert_allclose(frame[list(centred)].to_numpy(), [[0.0, -10.0, 20.0]], atol=1e-6)
 

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError, ParameterError, TomopickError
 from napari_tomopick.geometry.orientations import angle_between
-from napari_tomopick.io.particles import SUFFIXES, read_particles, what_is_lost, write_particles
+from napari_tomopick.io.particles import WRITE_SUFFIXES, read_particles, what_is_lost, write_particles
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
 
@@ -79,12 +79,12 @@ def assert_same(first: Particles, second: Particles, *, columns: bool = True) ->
 @settings(max_examples=40, deadline=None)
 @given(particle_sets(), st.sampled_from(["relion5", "relion5-centred", "relion4"]))
 def test_star_gives_back_what_was_written(
-    tmp_path_factory: pytest.TempPathFactory, particles: Particles, flavour: str
+    tmp_path_factory: pytest.TempPathFactory, particles: Particles, kind: str
 ) -> None:
     path = tmp_path_factory.mktemp("star") / "p.star"
-    assert write_particles(path, particles, tomograms=TOMOGRAMS, flavour=flavour) == (path,)
+    assert write_particles(path, particles, tomograms=TOMOGRAMS, format=kind) == (path,)
     back = read_particles(path, tomograms=TOMOGRAMS)
-    if flavour == "relion4":
+    if kind == "relion4":
         back = Particles(**{**vars(back), "table": back.table.drop(columns="rlnMicrographName")})
     back = Particles(**{**vars(back), "table": back.table.drop(columns="rlnOpticsGroup")})
     assert_same(particles, back)
@@ -133,7 +133,7 @@ def test_imod_keeps_positions_and_groups(
 
 def test_the_same_particles_give_the_same_bytes(tmp_path: Path) -> None:
     particles = Particles(np.ones((2, 3)), voxel_size_angstrom=10.0, tomograms=np.array(["a", "a"]))
-    for suffix in SUFFIXES:
+    for suffix in WRITE_SUFFIXES:
         first, second = tmp_path / f"1{suffix}", tmp_path / f"2{suffix}"
         write_particles(first, particles)
         write_particles(second, particles)
@@ -142,7 +142,7 @@ def test_the_same_particles_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_empty_sets_are_no_special_case(tmp_path: Path) -> None:
     empty = Particles(np.empty((0, 3)))
-    for suffix in SUFFIXES:
+    for suffix in WRITE_SUFFIXES:
         write_particles(tmp_path / f"p{suffix}", empty)
         assert len(read_particles(tmp_path / f"p{suffix}")) == 0
 
@@ -189,11 +189,11 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"belongs to one tomogram.*a, b"):
         write_particles(tmp_path / "p.mod", particles)
     with pytest.raises(FileFormatError, match=r"needs the tomogram 'a'.*given: none"):
-        write_particles(tmp_path / "p.star", particles, flavour="relion5-centred")
-    with pytest.raises(ParameterError, match="no flavour 'relion3'"):
-        write_particles(tmp_path / "p.star", particles, flavour="relion3")
-    with pytest.raises(ParameterError, match="no flavour"):
-        write_particles(tmp_path / "p.csv", particles, flavour="relion5")
+        write_particles(tmp_path / "p.star", particles, format="relion5-centred")
+    with pytest.raises(ParameterError, match="no format 'relion3'"):
+        write_particles(tmp_path / "p.star", particles, format="relion3")
+    with pytest.raises(ParameterError, match=r"is a file of \.star"):
+        write_particles(tmp_path / "p.csv", particles, format="relion5")
     with pytest.raises(FileFormatError, match="further column 'x'"):
         write_particles(tmp_path / "p.csv", particles.with_columns(x=[1, 2]))
     with pytest.raises(FileFormatError, match="column name 'a b' holds a sign"):

@@ -25,6 +25,7 @@ from napari_tomopick.protocols.convert import convert as convert_step
 from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
 from napari_tomopick.protocols.extract import extract as extract_step
 from napari_tomopick.protocols.import_picks import SUFFIXES as PICK_SUFFIXES
+from napari_tomopick.protocols.import_picks import holds_picks
 from napari_tomopick.protocols.import_tomograms import assumed_of, import_tomograms
 from napari_tomopick.protocols.info import info as info_step
 from napari_tomopick.protocols.orient import orient as orient_step
@@ -102,7 +103,7 @@ def import_(
     **options: Any,
 ) -> None:
     """Import tomograms, user points and particles into a project; no voxel is copied."""
-    picks = [file for file in files if Path(file).suffix.lower() in PICK_SUFFIXES]
+    picks = [file for file in files if holds_picks(file)]
     volumes = [file for file in files if file not in picks]
     if not inputs.is_project(project):
         raise ParameterError(f"{project}: the name of a project ends in {inputs.PROJECT_SUFFIX}")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.models import read_models
-from napari_tomopick.io.particles import read_particles
+from napari_tomopick.io.particles import holds_particles, read_particles
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
@@ -122,7 +122,7 @@ def particles_from(path: Path, tomogram: Tomogram) -> Particles:
     ParameterError
         If the file holds particles of several tomograms and none of them has this one's name.
     """
-    if path.suffix.lower() == ".json":
+    if path.suffix.lower() == ".json" and not holds_particles(path):
         particles = particles_of_general_models(models_from(path, tomogram), str(path))
     else:
         particles = read_particles(path, tomograms=[tomogram])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -31,16 +30,20 @@ class Written:
         The one asked for first.
     lost : tuple of str
         What the format has no place for, in words.
+    format : str
+        What people call the format; the suffix of the file where that says it all.
     """
 
     files: tuple[Path, ...]
     lost: tuple[str, ...] = ()
+    format: str = ""
 
     def lines(self) -> list[str]:
         """Which files were written, and what they do not hold."""
         lines = [f"wrote {file}" for file in self.files]
         if self.lost:
-            lines.append(f"{self.files[0].suffix} files have no place for: {', '.join(self.lost)}")
+            kind = self.format or f"{self.files[0].suffix} files"
+            lines.append(f"{kind} have no place for: {', '.join(self.lost)}")
         return lines
 
 
@@ -49,20 +52,25 @@ def convert(
     output: Path,
     tomograms: Sequence[Tomogram] = (),
     *,
-    flavour: Literal["relion5", "relion5-centred", "relion4"] = "relion5",
+    format: str | None = None,
+    source_format: str | None = None,
     progress: Progress | None = None,
 ) -> Written:
-    """Write a particle or model file in another format, chosen by the suffix.
+    """Write a particle or model file in another format, chosen by the suffix and, if need be, by name.
 
     Parameters
     ----------
     source, output : Path
-        Files; what they hold follows from their suffixes. A model file becomes particles only where its
-        models are general points: others must first be turned into crop points.
+        Files; what they hold follows from their suffixes and, of the source, from its content. A model file
+        becomes particles only where its models are general points: others must first be turned into crop
+        points.
     tomograms : sequence of Tomogram
         Needed where a format depends on the size or voxel size of the tomogram.
-    flavour : "relion5", "relion5-centred" or "relion4"
-        Kind of .star file to write.
+    format : str, optional
+        Name of the format to write, where several have the suffix; a name that is not known gives the
+        list of them.
+    source_format : str, optional
+        Format of the source, where its suffix and content do not say it.
     progress : callable, optional
         Called with (done, total, text).
 
@@ -79,28 +87,32 @@ def convert(
         If user points of a surface or the like would lose their meaning.
     """
     source, output = Path(source), Path(output)
-    to_models = output.suffix.lower() == MODEL_SUFFIX
-    if source.suffix.lower() == MODEL_SUFFIX or (to_models and source.suffix.lower() == ".mod"):
+    to_models = output.suffix.lower() == MODEL_SUFFIX and not format
+    of_models = source.suffix.lower() == MODEL_SUFFIX and not particle_files.holds_particles(source)
+    if not source_format and (of_models or (to_models and source.suffix.lower() == ".mod")):
         models = model_files.read_models(source)
         if to_models or output.suffix.lower() == ".mod":
             return write_models(output, models)
-        return write(output, particles_of_general_models(models, str(source)), tomograms, flavour=flavour)
-    particles = particle_files.read_particles(source, tomograms=tomograms)
-    return write(output, particles, tomograms, flavour=flavour)
+        return write(output, particles_of_general_models(models, str(source)), tomograms, format=format)
+    particles = particle_files.read_particles(source, tomograms=tomograms, format=source_format)
+    return write(output, particles, tomograms, format=format)
 
 
 def write(
-    output: Path, particles: Particles, tomograms: Sequence[Tomogram] = (), *, flavour: str | None = None
+    output: Path, particles: Particles, tomograms: Sequence[Tomogram] = (), *, format: str | None = None
 ) -> Written:
-    """Write particles to a file of any particle or model suffix; the flavour matters for .star only."""
-    lost = particle_files.what_is_lost(output, particles)
-    if output.suffix.lower() == MODEL_SUFFIX:
-        return Written((model_files.write_models(output, models_of_particles(particles)),), lost)
-    star = output.suffix.lower() == ".star"
-    files = particle_files.write_particles(
-        output, particles, tomograms=tomograms, flavour=flavour if star else None
-    )
-    return Written(files, lost)
+    """Write particles to a particle or model file, in the format named or that of the suffix."""
+    if output.suffix.lower() == MODEL_SUFFIX and not format:
+        models = models_of_particles(particles)
+        return Written((model_files.write_models(output, models),), _lost_in_models(particles))
+    lost = particle_files.what_is_lost(output, particles, format=format)
+    files = particle_files.write_particles(output, particles, tomograms=tomograms, format=format)
+    return Written(files, lost, particle_files.format_to_write(output, format).title if format else "")
+
+
+def _lost_in_models(particles: Particles) -> tuple[str, ...]:
+    scores = ("scores",) if np.isfinite(particles.scores).any() else ()
+    return (*scores, "ids", *(f"column {c}" for c in particles.table.columns))
 
 
 def write_models(output: Path, models: Sequence[Model]) -> Written:

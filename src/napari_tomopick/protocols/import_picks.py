@@ -86,7 +86,7 @@ def import_picks(
             "Name the one that is meant"
         )
 
-    if source.suffix.lower() in model_files.SUFFIXES:
+    if holds_models(source):
         models = [_fitted(source, model, place(model.tomogram)) for model in model_files.read_models(source)]
         return Picks(source, models=tuple(models))
     particles = particle_files.read_particles(source, tomograms=tomograms)
@@ -98,6 +98,17 @@ def import_picks(
     if sizes and particles.voxel_size_angstrom is not None:
         particles = particles.rescaled(sizes.pop())
     return Picks(source, particles=particles)
+
+
+def holds_models(path: Path) -> bool:
+    """Whether a file is read as user points: IMOD models always, .json where it is not one of particles."""
+    suffix = path.suffix.lower()
+    return suffix == ".mod" or (suffix in model_files.SUFFIXES and not particle_files.holds_particles(path))
+
+
+def holds_picks(path: Path | str) -> bool:
+    """Whether a file is one of user points or particles, and not a tomogram."""
+    return Path(path).suffix.lower() in model_files.SUFFIXES or particle_files.holds_particles(path)
 
 
 def _fitted(source: Path, model: Model, tomogram: Tomogram) -> Model:

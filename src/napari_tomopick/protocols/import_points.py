@@ -16,7 +16,7 @@ from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
 from napari_tomopick.protocols.describe import Progress
-from napari_tomopick.protocols.import_picks import import_picks
+from napari_tomopick.protocols.import_picks import holds_models, import_picks
 from napari_tomopick.protocols.jobs import Job, as_new_model
 
 MOST_GROUPS = 50
@@ -70,7 +70,7 @@ def import_points(
 
 def _names_in(source: Path, tomograms: Sequence[Tomogram]) -> set[str]:
     """Which tomograms a file says it lies in."""
-    if source.suffix.lower() in model_files.SUFFIXES:
+    if holds_models(source):
         names = {model.tomogram for model in model_files.read_models(source)}
     else:
         names = set(particle_files.read_particles(source, tomograms=tomograms).tomograms.tolist())

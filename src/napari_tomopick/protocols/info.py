@@ -60,10 +60,10 @@ def info(
         raise FileFormatError(f"{path}: there is no such file")
     if path.suffix.lower() == SUFFIX:
         return _describe_project(path)
+    if particle_files.holds_particles(path):
+        return _describe_particles(particle_files.read_particles(path, tomograms=tomograms))
     if path.suffix.lower() == ".json":
         return _describe_models(model_files.read_models(path))
-    if path.suffix.lower() in particle_files.SUFFIXES:
-        return _describe_particles(particle_files.read_particles(path, tomograms=tomograms))
     return _describe_volume(
         open_volume(path, voxel_size_angstrom=voxel_size_angstrom, override_header=True), progress
     )

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tomopick.io.particles import SUFFIXES
+from napari_tomopick.io.particles import WRITE_SUFFIXES
 from napari_tomopick.layers.gallery import Gallery
 from napari_tomopick.widgets.deletion import when_deleted
 from napari_tomopick.widgets.dock import MARGIN, SPACING, WIDTH, Dock, row
@@ -142,7 +142,11 @@ class GalleryDock(Dock):
         self._foot = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._foot.setSpacing(SPACING)
         self._foot.addWidget(self.state, 3)
-        self._foot.addLayout(row(self.which, self.shift, self.open, self.save, stretch=0))
+        self._middle = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._middle.setSpacing(SPACING)
+        self._middle.addWidget(self.which)
+        self._middle.addLayout(row(self.shift, self.open, self.save, stretch=0))
+        self._foot.addLayout(self._middle)
         self._foot.addWidget(history, 2)
         self.below.addLayout(self._foot)
 
@@ -151,7 +155,10 @@ class GalleryDock(Dock):
         super().resizeEvent(event)
         wide = self.width() > 2 * WIDTH
         directions = QBoxLayout.Direction
-        self._foot.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
+        for layout in (self._foot, self._middle):
+            layout.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
+        # among other lines Qt would give it too little
+        self.state.setMinimumHeight(0 if wide else self.state.heightForWidth(self.width() - 2 * MARGIN))
         self.halves.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
 
     def minimumSizeHint(self) -> QSize:
@@ -227,7 +234,7 @@ class GalleryDock(Dock):
             self.refresh()
 
     def _save(self) -> None:
-        kinds = "Particles (" + " ".join(f"*{suffix}" for suffix in SUFFIXES) + ")"
+        kinds = "Particles (" + " ".join(f"*{suffix}" for suffix in WRITE_SUFFIXES) + ")"
         name, _ = QFileDialog.getSaveFileName(self, "Save the selected particles", "selected.star", kinds)
         if name:
             path = Path(name)

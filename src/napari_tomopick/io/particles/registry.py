@@ -1,4 +1,4 @@
-"""Which module reads and writes which suffix."""
+"""Which format a file is of, and the one way to read and to write any of them."""
 
 from __future__ import annotations
 
@@ -7,29 +7,37 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from napari_tomopick.errors import FileFormatError, ParameterError
+from napari_tomopick.io.particles.formats import FORMATS, Format
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
-# the modules are imported when first needed, since some of their libraries are slow to import
-FORMATS = {".star": "relion", ".tbl": "dynamo", ".csv": "csv_table", ".mod": "imod_points"}
-SUFFIXES = tuple(FORMATS)
-FLAVOURS = ("relion5", "relion5-centred", "relion4")
+SUFFIXES = tuple(dict.fromkeys(s for f in FORMATS if f.reads for s in f.suffixes))
+"""Of the files that can be read."""
+WRITE_SUFFIXES = tuple(dict.fromkeys(s for f in FORMATS if f.writes for s in f.suffixes))
+"""Of the files that can be written."""
+SHARED = (".em", ".hdf", ".json", ".txt")
+"""Suffixes of files that need not hold particles."""
 
 
-def read_particles(path: str | os.PathLike[str], *, tomograms: Sequence[Tomogram] = ()) -> Particles:
+def read_particles(
+    path: str | os.PathLike[str], *, tomograms: Sequence[Tomogram] = (), format: str | None = None
+) -> Particles:
     """Read particles; what every format means by its numbers is in docs/formats.md.
 
     Parameters
     ----------
     path : path-like
-        .star (RELION 5, 4, 3.1), .tbl (Dynamo, with its .doc map), .csv, .mod (IMOD).
+        Its suffix says which formats it may be of, its content which of them it is.
     tomograms : sequence of Tomogram
         Those the particles may lie in. Formats that need a tomogram's shape or voxel size take them from
         here; particles without a tomogram's name are given that of a single one.
+    format : str, optional
+        Name of the format (`formats.FORMATS`), whatever the suffix and the content say.
 
     Returns
     -------
@@ -40,13 +48,13 @@ def read_particles(path: str | os.PathLike[str], *, tomograms: Sequence[Tomogram
     ------
     FileFormatError
         Naming file, line or row, and column of the defect, or what is needed to read the file.
+    ParameterError
+        If there is no such format.
     """
     file = Path(path)
-    module = _module(file, "read")
-    if not file.is_file():
-        raise FileFormatError(f"{file}: no such file")
+    kind = _named(file, format, "read") if format else _format_to_read(file)
     try:
-        particles: Particles = module.read(file, tuple(tomograms))
+        particles: Particles = _module(kind).read(file, tuple(tomograms))
     except OSError as error:
         raise FileFormatError(f"{file}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # what `Particles` itself refuses, such as an id that occurs twice
@@ -59,20 +67,21 @@ def write_particles(
     particles: Particles,
     *,
     tomograms: Sequence[Tomogram] = (),
-    flavour: str | None = None,
+    format: str | None = None,
 ) -> tuple[Path, ...]:
     """Write particles, atomically; what every format keeps is in docs/formats.md.
 
     Parameters
     ----------
     path : path-like
-        .star, .tbl, .csv or .mod.
+        Its suffix is the format.
     particles : Particles
     tomograms : sequence of Tomogram
         Those the particles lie in, for what a format says about them (file, tilt range, centre).
-    flavour : str, optional
-        For .star: "relion5" (the default), "relion5-centred" (with coordinates in Å from the centre of the
-        tomogram as well), "relion4" (RELION 4 and 3.1).
+    format : str, optional
+        Name of the format (`formats.FORMATS`), where several have this suffix. For .star the default is
+        "relion5"; others are "relion5-centred" (with coordinates in Å from the centre of the tomogram as
+        well) and "relion4" (RELION 4 and 3.1).
 
     Returns
     -------
@@ -83,41 +92,127 @@ def write_particles(
     ------
     FileFormatError
         If the format cannot hold these particles, or needs a tomogram that was not given.
+    ParameterError
+        If there is no such format, or its files have other suffixes.
     TomopickError
         If the file cannot be written.
     """
     file = Path(path)
-    module = _module(file, "write")
-    if flavour is None:
-        written: tuple[Path, ...] = module.write(file, particles, tuple(tomograms))
-        return written
-    if FORMATS[file.suffix.lower()] != "relion" or flavour not in FLAVOURS:
-        raise ParameterError(f"{file}: no flavour {flavour!r}; .star files have {', '.join(FLAVOURS)}")
-    written = module.write(file, particles, tuple(tomograms), flavour)
+    kind = format_to_write(file, format)
+    arguments: list[Any] = [file, particles, tuple(tomograms)]
+    if kind.variant:
+        arguments.append(kind.variant)
+    written: tuple[Path, ...] = _module(kind).write(*arguments)
     return written
 
 
-def what_is_lost(path: str | os.PathLike[str], particles: Particles) -> tuple[str, ...]:
-    """What these particles have that a file of this suffix has no place for, in words for the user."""
-    suffix = Path(path).suffix.lower()
+def format_to_write(path: str | os.PathLike[str], format: str | None = None) -> Format:
+    """The format in which a file of this name is written.
+
+    Raises
+    ------
+    FileFormatError
+        If particles are not written to files of this suffix.
+    ParameterError
+        If there is no format of the name given, or its files have other suffixes.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if format:
+        kind = _named(file, format, "write")
+        if not kind.folder and suffix not in kind.suffixes:
+            raise ParameterError(f"{file}: {kind.title} ({format}) is a file of {' '.join(kind.suffixes)}")
+        return kind
+    for kind in FORMATS:
+        if kind.writes and suffix in kind.suffixes:
+            return kind
+    raise FileFormatError(f"{file}: cannot write particles of this suffix; known: {' '.join(WRITE_SUFFIXES)}")
+
+
+def what_is_lost(
+    path: str | os.PathLike[str], particles: Particles, *, format: str | None = None
+) -> tuple[str, ...]:
+    """What these particles have that the format of a file has no place for, in words for the user.
+
+    Parameters
+    ----------
+    path : path-like
+    particles : Particles
+    format : str, optional
+        As in `write_particles`.
+    """
+    kind = format_to_write(path, format)
     lost = []
-    if suffix in (".mod", ".json"):
-        if particles.rotations.magnitude().any():
-            lost.append("orientations")
-        if np.isfinite(particles.scores).any():
-            lost.append("scores")
+    if not kind.orientations and particles.rotations.magnitude().any():
+        lost.append("orientations")
+    if not kind.scores and np.isfinite(particles.scores).any():
+        lost.append("scores")
+    if not kind.groups and len(np.unique(particles.groups)) > 1:
+        lost.append("groups")
+    if not kind.ids:
         lost.append("ids")
-    if suffix in (".mod", ".json", ".tbl"):
-        kept = "dyn_" if suffix == ".tbl" else ()
-        lost += [f"column {c}" for c in particles.table.columns if not str(c).startswith(kept)]
-        lost += ["box size"] if particles.box_size is not None and suffix != ".json" else []
-    if suffix != ".star" and particles.table.attrs.get("star_blocks"):
+    lost += [f"column {c}" for c in particles.table.columns if not str(c).startswith(kind.columns)]
+    if not kind.box_size and particles.box_size is not None:
+        lost.append("box size")
+    if not kind.blocks and particles.table.attrs.get("star_blocks"):
         lost.append("the other blocks of the STAR file")
     return tuple(lost)
 
 
-def _module(file: Path, what: str) -> ModuleType:
-    name = FORMATS.get(file.suffix.lower())
-    if name is None:
-        raise FileFormatError(f"{file}: cannot {what} particles of this suffix; known: {' '.join(SUFFIXES)}")
-    return importlib.import_module(f"napari_tomopick.io.particles.{name}")
+def holds_particles(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one of particles, and not, say, a volume or a model file of the same suffix."""
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix in SUFFIXES and suffix not in SHARED:
+        return True
+    return _recognised(file) is not None
+
+
+def _format_to_read(file: Path) -> Format:
+    candidates = _candidates(file)
+    if not candidates:
+        raise FileFormatError(
+            f"{file}: cannot read particles of this suffix; known: {' '.join(SUFFIXES)}; or name the format"
+        )
+    if not file.exists():
+        raise FileFormatError(f"{file}: no such file")
+    if len(candidates) == 1 and not file.is_dir():
+        return candidates[0]  # its reader says best what is wrong
+    found = _recognised(file)
+    if found is None:
+        kinds = ", ".join(f"{f.title} ({f.name})" for f in candidates)
+        raise FileFormatError(f"{file}: none of what this could be: {kinds}; if it is one, name the format")
+    return found
+
+
+def _recognised(file: Path) -> Format | None:
+    """The first format of the suffix that takes the content for its own."""
+    try:
+        return next((f for f in _candidates(file) if _module(f).recognises(file)), None)
+    except OSError:
+        return None
+
+
+def _candidates(file: Path) -> list[Format]:
+    if file.is_dir():
+        return [f for f in FORMATS if f.reads and f.folder]
+    return [f for f in FORMATS if f.reads and not f.folder and file.suffix.lower() in f.suffixes]
+
+
+def _named(file: Path, name: str, what: str) -> Format:
+    """The format of this name; to read, the one of its module that reads."""
+    known = [f for f in FORMATS if getattr(f, f"{what}s")]
+    kind = next((f for f in FORMATS if f.name == name), None)
+    if kind is not None and what == "read":
+        kind = next((f for f in known if f.module == kind.module and f.folder == kind.folder), None)
+    if kind not in known or kind is None:
+        names = ", ".join(f.name for f in known)
+        raise ParameterError(f"{file}: no format {name!r} to {what}; there are {names}")
+    if what == "read" and not file.exists():
+        raise FileFormatError(f"{file}: no such file")
+    return kind
+
+
+def _module(kind: Format) -> ModuleType:
+    # imported when first needed, since some of their libraries are slow to import
+    return importlib.import_module(f"napari_tomopick.io.particles.{kind.module}")

@@ -1,0 +1,84 @@
+"""The table of particle formats: which program's file it is, which module reads it, and what it keeps.
+
+A new format is a row here and a module beside this one with
+
+- ``read(path, tomograms, **options)``, which gives `Particles`, where ``reads``;
+- ``write(path, particles, tomograms)``, which gives the files written, where ``writes``; with a fourth
+  argument, the ``variant``, where the row has one;
+- ``recognises(path)``, which says by content whether a file is of this format, where other files have the
+  suffix too. It reads no more than it must and raises nothing but OSError.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of particle file.
+
+    Parameters
+    ----------
+    name : str
+        What ``--format`` calls it.
+    title : str
+        What people call it.
+    suffixes : tuple of str
+        Of its files, in lower case. Of several formats of one suffix the first that recognises a file reads
+        it, and the first is written unless another is named.
+    module : str
+        The module beside this one that reads and writes it.
+    variant : str
+        What the module's ``write`` is told, where it writes several formats.
+    reads, writes : bool
+        Formats of one module are told apart only in writing: one of them reads all.
+    folder : bool
+        Whether it is a folder and not a file.
+    orientations, scores, ids, groups, box_size, blocks : bool
+        Whether these are kept in writing; ``blocks`` are those of a STAR file besides the particles.
+    columns : tuple of str
+        Beginnings of the names of the further columns that are kept; ("",) for all.
+    options : tuple of str
+        Which of the options of `read_particles` and `write_particles` mean something here.
+    needs_tomogram : str
+        What reading takes from the tomogram; "" where the file is enough.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    module: str
+    variant: str = ""
+    reads: bool = True
+    writes: bool = True
+    folder: bool = False
+    orientations: bool = True
+    scores: bool = True
+    ids: bool = True
+    groups: bool = True
+    box_size: bool = False
+    blocks: bool = False
+    columns: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    needs_tomogram: str = ""
+
+
+ALL = ("",)
+_RELION = {"suffixes": (".star",), "module": "relion", "box_size": True, "blocks": True, "columns": ALL}
+
+FORMATS: tuple[Format, ...] = (
+    Format("relion5", "RELION 5, 4 or 3.1 particles", **_RELION, variant="relion5"),  # type: ignore[arg-type]
+    Format(
+        "relion5-centred",
+        "RELION 5 particles with coordinates in Å from the centre",
+        **_RELION,  # type: ignore[arg-type]
+        variant="relion5-centred",
+        reads=False,
+        needs_tomogram="shape and voxel size",
+    ),
+    Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),  # type: ignore[arg-type]
+    Format("dynamo", "Dynamo table", (".tbl",), "dynamo", columns=("dyn_",)),
+    Format("csv", "CSV", (".csv",), "csv_table", box_size=True, columns=ALL),
+    Format("imod", "IMOD points", (".mod",), "imod_points", orientations=False, scores=False, ids=False),
+)

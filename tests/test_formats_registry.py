@@ -1,0 +1,61 @@
+"""Which format a file is taken for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_tomopick.errors import FileFormatError, ParameterError
+from napari_tomopick.io.particles import (
+    FORMATS,
+    SUFFIXES,
+    format_to_write,
+    holds_particles,
+    read_particles,
+    write_particles,
+)
+from napari_tomopick.io.particles.registry import _module
+from napari_tomopick.models.particles import Particles
+
+
+def test_every_row_of_the_table_keeps_what_it_promises() -> None:
+    assert len({f.name for f in FORMATS}) == len(FORMATS)
+    suffixes = [s for f in FORMATS if f.reads for s in f.suffixes]
+    for kind in FORMATS:
+        assert kind.reads or kind.writes
+        assert kind.folder == (not kind.suffixes)
+        assert all(s == s.lower() and s.startswith(".") for s in kind.suffixes)
+        module = _module(kind)
+        assert not kind.reads or callable(module.read)
+        assert not kind.writes or callable(module.write)
+        if kind.reads and (kind.folder or any(suffixes.count(s) > 1 for s in kind.suffixes)):
+            assert callable(module.recognises)
+
+
+def test_a_named_format_wins_over_suffix_and_content(tmp_path: Path) -> None:
+    particles = Particles(np.array([[1.0, 2.0, 3.0]]))
+    write_particles(tmp_path / "p.csv", particles)
+    (tmp_path / "p.txt").write_bytes((tmp_path / "p.csv").read_bytes())
+    assert read_particles(tmp_path / "p.txt", format="csv").positions.tolist() == [[1, 2, 3]]
+    with pytest.raises(FileFormatError, match=r"p\.csv: line 1: 13 columns|p\.csv: line 1: 1 columns"):
+        read_particles(tmp_path / "p.csv", format="dynamo")
+    # one module reads all of RELION's
+    write_particles(tmp_path / "p.star", particles, format="relion4")
+    assert len(read_particles(tmp_path / "p.star", format="relion4")) == 1
+    with pytest.raises(ParameterError, match=r"no format 'relion6' to read; there are relion5, .*dynamo"):
+        read_particles(tmp_path / "p.star", format="relion6")
+    with pytest.raises(FileFormatError, match="no such file"):
+        read_particles(tmp_path / "q.csv", format="csv")
+
+
+def test_what_no_format_is(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"cannot read particles of this suffix; known: \.star"):
+        read_particles(tmp_path / "p.xyzzy")
+    with pytest.raises(FileFormatError, match="cannot write particles of this suffix"):
+        format_to_write(tmp_path / "p.xyzzy")
+    assert format_to_write("p.STAR").name == "relion5"
+    assert holds_particles("p.star")  # by its suffix: there need be no file
+    assert not holds_particles(tmp_path / "p.mrc")
+    assert ".star" in SUFFIXES
