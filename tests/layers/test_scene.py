@@ -321,7 +321,13 @@ def test_membranes_are_drawn_in_the_colour_of_their_model_and_follow_it(shown, s
     layer = scene.membranes.surface.layer
     radii = np.linalg.norm(layer.vertices[:, ::-1] - (40, 30, 20), axis=1)
     np.testing.assert_allclose(radii, 10, atol=0.5)
-    assert set(layer.vertex_colors[:, 3]) == {np.float32(0.45)}
+    # what lies behind the slice is fainter, from wherever one looks
+    front = layer.vertices[:, 0] >= scene.slice.position[2]
+    np.testing.assert_allclose(layer.vertex_colors[:, 3], np.where(front, 0.45, 0.12))
+    scene.look((0, 0, 1), (0, 1, 0))
+    np.testing.assert_allclose(layer.vertex_colors[front, 3], 0.12)
+    scene.slice.move(-15)
+    np.testing.assert_allclose(layer.vertex_colors[:, 3], 0.12)
     session.add_points(uid, sphere + 4 * UP, np.round(sphere[:, 2]).astype(int))
     assert layer.vertices[:, 0].mean() == pytest.approx(22, abs=0.5)
     shown.picking.set_visible(uid, False)

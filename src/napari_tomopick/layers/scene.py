@@ -42,7 +42,8 @@ class Scene:
         self.membranes = SceneMembranes(workspace)
         self.map = AttachedMap(workspace)
         self.pictures = PictureExport(workspace)
-        self.slice.changed.connect(self.changed.emit)
+        self.slice.changed.connect(self._on_slice)
+        workspace.viewer.scene.camera.events.angles.connect(self.membranes.shade)
         self.slice.rested.connect(self._on_rested)
         self.map.changed.connect(self.changed.emit)
         review = workspace.review
@@ -109,6 +110,10 @@ class Scene:
     def redraw_membranes(self) -> None:
         """Draw the membranes."""
         self.membranes.draw()
+        self.changed.emit()
+
+    def _on_slice(self) -> None:
+        self.membranes.shade()
         self.changed.emit()
 
     def _on_rested(self) -> None:

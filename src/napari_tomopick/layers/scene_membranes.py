@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
     from napari_tomopick.models.user_points import Model
 
-OPACITY = 0.45
+OPACITY, BEHIND = 0.45, 0.12
+"""Of a membrane, and of what of it lies behind the slice."""
 
 
 class SceneMembranes:
@@ -41,6 +42,9 @@ class SceneMembranes:
         )
         self._background = Background(lambda: workspace.run)
         self._late = False
+        self._drawn: Triangles | None = None
+        # which of its corners lie on the near side of the slice
+        self._front: NDArray[np.bool_] | None = None
         # of each model, by its uid: the model as it was meshed, the mesh, and why there is none
         self._known: dict[str, tuple[Model, Mesh | None, str]] = {}
 
@@ -89,7 +93,27 @@ class SceneMembranes:
 
     def _draw(self, models: tuple[Model, ...]) -> None:
         meshes = [(self._known[m.uid][1], m.colour) for m in models if m.uid in self._known]
-        self.surface.draw(membranes([(mesh, colour) for mesh, colour in meshes if mesh is not None]))
+        self._drawn = membranes([(mesh, colour) for mesh, colour in meshes if mesh is not None])
+        self.surface.draw(self._drawn)
+        self._front = None
+        self.shade()
+
+    def shade(self) -> None:
+        """Let what lies behind the slice be fainter, as it would be hidden by it."""
+        if self._drawn is None or self.surface.empty:
+            return
+        slice_, corners = self._workspace.scene.slice, self._drawn.corners
+        front = np.ones(len(corners), bool)
+        if slice_.shown:
+            view = np.asarray(self._workspace.viewer.scene.camera.view_direction, float)
+            normal = xyz_to_zyx(slice_.normal)
+            above = (corners - xyz_to_zyx(slice_.position)) @ normal
+            front = above * -np.sign(normal @ view) >= 0
+        if self._front is None or not np.array_equal(front, self._front):
+            self._front = front
+            colours = self._drawn.colours.copy()
+            colours[:, 3] = np.where(front, OPACITY, BEHIND)
+            self.surface.recolour(colours)
 
 
 def _meshed(model: Model) -> tuple[Model, Mesh | None, str]:

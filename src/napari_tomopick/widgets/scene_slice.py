@@ -77,7 +77,7 @@ class SliceBox(QWidget):
         )
         for field in (self.tilt, self.rotation):
             field.moved.connect(lambda _: scene.slice.tilt(self.tilt.value, self.rotation.value))
-        width = self.fontMetrics().horizontalAdvance("Rotation") + SPACING
+        width = self.fontMetrics().horizontalAdvance("Rotation") * 5 // 4
         for field in (self.tilt, self.rotation):
             field.align(width, field.number.sizeHint().width())
         layout = QVBoxLayout(self)
