@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_tomopick.errors import FileFormatError
+from napari_tomopick.geometry.coordinates import SAME_RATIO
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -115,6 +116,39 @@ def tomogram_of(path: Path, name: str, tomograms: Sequence[Tomogram], why: str) 
         f"{path}: {why} needs the tomogram {name!r}; give it (--tomogram), in a file of "
         f"that name; given: {known}"
     )
+
+
+def only_tomogram(path: Path, particles: Particles, kind: str) -> str:
+    """The name of the one tomogram that particles lie in ("" for none), for formats that hold no more.
+
+    Raises
+    ------
+    FileFormatError
+        If they lie in several.
+    """
+    names = np.unique(particles.tomograms).tolist()
+    if len(names) > 1:
+        raise FileFormatError(
+            f"cannot write {path}: {kind} belongs to one tomogram, these particles lie in "
+            f"{', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}; write one file for each"
+        )
+    return str(names[0]) if names else ""
+
+
+def check_grid(path: Path, particles: Particles, tomogram: Tomogram) -> None:
+    """Refuse particles whose positions do not count in the voxels of their tomogram.
+
+    Raises
+    ------
+    FileFormatError
+        If both voxel sizes are known, and differ by more than 0.1 %.
+    """
+    size = particles.voxel_size_angstrom
+    if size is not None and abs(size / tomogram.voxel_size_angstrom - 1) > SAME_RATIO:
+        raise FileFormatError(
+            f"cannot write {path}: the particles count in voxels of {size:g} Å, the tomogram "
+            f"{tomogram.name!r} has voxels of {tomogram.voxel_size_angstrom:g} Å; give the one they lie in"
+        )
 
 
 def reject_reserved(path: Path, particles: Particles, reserved: Sequence[str]) -> None:
