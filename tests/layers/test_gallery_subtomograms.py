@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.particles import read_particles
 from napari_tomopick.layers.gallery import Gallery
+from napari_tomopick.models.filters import Range
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.protocols.average import average
@@ -123,6 +124,15 @@ def test_selecting_and_deleting_there_means_the_particles(shown, gallery, partic
     assert len(gallery.boxes) == N
     gallery.go_to(0)
     assert shown.review.selection.rows == [(particles, 5)]
+    gallery.sort("nearest")
+    nearest = gallery.boxes.measures["nearest"].values
+    assert np.isfinite(nearest).all()
+    assert (np.diff(nearest) >= 0).all()
+    # those filtered out are not here either
+    shown.review.filters.set_range(particles, "z", Range(low=float(np.median(gallery.boxes.positions[:, 2]))))
+    gallery.refresh()
+    assert 0 < len(gallery.boxes) < N
+    assert gallery.boxes.hidden == N - len(gallery.boxes)
 
 
 def test_those_of_no_set_can_only_be_listed(shown, gallery, particles, folder, tmp_path):

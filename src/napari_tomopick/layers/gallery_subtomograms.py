@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_tomopick.layers.boxes import Boxes, Placing
+from napari_tomopick.layers.boxes import ORDERS, Boxes, Placing
 from napari_tomopick.layers.selection import Selection
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ class OpenedSubtomograms:
     @property
     def particles(self) -> Particles:
         """Those that have a box, in voxels of the tomograms and turned to their frame."""
-        from dataclasses import replace
-
         return replace(self._found.particles, rotations=self._found.rotations_in_tomogram())
 
     def open(self, number: int) -> NDArray[np.float32]:
@@ -94,7 +93,7 @@ class OpenedSubtomograms:
         return best
 
     def boxes(self, box_sizes: Mapping[str, int]) -> Boxes:
-        """Those whose particles are still in their set, or all if they belong to none."""
+        """Those of particles that are in their set and pass its filters; all if they belong to none."""
         ours, uid = self._found.particles, self.set_uid
         found = Boxes(
             self.key if uid is None else uid,
@@ -109,5 +108,18 @@ class OpenedSubtomograms:
         )
         if uid is None:
             return found
-        there = self._workspace.open_session.particles(uid).ids
-        return found.at(np.isin(ours.ids, there))
+        there = found.at(np.isin(ours.ids, self._workspace.open_session.particles(uid).ids))
+        review = self._workspace.review
+        if not any(s.uid == uid for s in review.sets):
+            return there
+        # what is known, and filtered, is that of the tomogram that is shown
+        measured, filters = review.particles(uid).ids, review.filters
+        _, rows, found_in = np.intersect1d(there.ids, measured, return_indices=True)
+        values = np.full(len(there), np.nan)
+        measures = {}
+        for key, quantity in filters.quantities(uid).items():
+            if key not in ORDERS:
+                measures[key] = replace(quantity, values=values.copy())
+                measures[key].values[rows] = quantity.values[found_in]
+        hidden = np.isin(there.ids, filters.out(uid))
+        return replace(replace(there, measures=measures).at(~hidden), hidden=int(hidden.sum()))

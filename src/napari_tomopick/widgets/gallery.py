@@ -131,6 +131,7 @@ class GalleryDock(Dock):
         beside.setSpacing(2)
         beside.addWidget(self.grid, 1)
         beside.addWidget(self.bar)
+        self._average_was: object = None
         self.halves = QSplitter()
         self.halves.setChildrenCollapsible(False)
         self.halves.addWidget(tiles)
@@ -159,7 +160,19 @@ class GalleryDock(Dock):
             layout.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
         # among other lines Qt would give it too little
         self.state.setMinimumHeight(0 if wide else self.state.heightForWidth(self.width() - 2 * MARGIN))
-        self.halves.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        self._put_average(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+
+    def _put_average(self, orientation: Qt.Orientation) -> None:
+        """Beside the tiles, or below; it gets what its three sections need."""
+        self.halves.setOrientation(orientation)
+        placed = orientation, self.average.isVisible()
+        if placed != self._average_was:
+            self._average_was = placed
+            hint = self.average.sizeHint()
+            across = orientation == Qt.Orientation.Horizontal
+            length = self.halves.width() if across else self.halves.height()
+            part = hint.width() if across else hint.height()
+            self.halves.setSizes([max(1, length - part), part])
 
     def minimumSizeHint(self) -> QSize:
         """Room for a row of pictures.
@@ -216,6 +229,7 @@ class GalleryDock(Dock):
 
     def _show_average(self, on: bool) -> None:
         self.average.setVisible(on)
+        self._put_average(self.halves.orientation())
         self.gallery.average.set_on(on)
 
     def _set_shift(self, on: bool) -> None:
