@@ -59,6 +59,7 @@ class ReviewDock(Dock):
         self.tabs.setStyleSheet(TAB_STYLE)
         # without a frame, which would take room
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         for page, name, tip in (
             (self.sets, "Sets", "Which particle sets are drawn, and how"),
             (self.filters, "Filter", "See only some of the particles: by score, distance to a membrane …"),

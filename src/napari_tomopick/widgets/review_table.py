@@ -133,7 +133,7 @@ class ParticlesTable(QTableView):
         header.setHighlightSections(False)
         header.setMinimumSectionSize(24)
         header.setSectionsClickable(True)
-        header.sectionClicked.connect(self.particles.sort_by)
+        header.sectionClicked.connect(self._sort)
         self.doubleClicked.connect(self._go)
         self._anchor = 0
         self._dragging = False
@@ -147,6 +147,10 @@ class ParticlesTable(QTableView):
             wanted = max((metrics.horizontalAdvance(text) for text in texts), default=0) + 14
             title = metrics.horizontalAdvance(f"{column.title} {ARROWS[0]}") + 14
             self.setColumnWidth(i, min(max(wanted, title), MAX_WIDTH))
+
+    def _sort(self, column: int) -> None:
+        self.particles.sort_by(column)
+        self.scrollToTop()
 
     # selecting
 
