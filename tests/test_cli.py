@@ -404,7 +404,7 @@ def test_a_binned_tomogram_replaces_no_file_unasked(folder, run):
 def test_what_a_format_cannot_hold_is_said(folder, run, sample, capsys, monkeypatch):
     write_particles(folder / "in.csv", sample.crowns)
     for words, lost in (
-        (("in.csv", "out.mod"), ".mod files have no place for: orientations"),
+        (("in.csv", "out.mod"), ".mod files have no place for: ids"),
         (("models.json", "models.mod"), "the type of 'vesicle'"),
     ):
         monkeypatch.setattr(sys, "argv", ["napari-tomopick", "convert", *words])

@@ -159,7 +159,7 @@ def test_damaged_imod_files(tmp_path: Path) -> None:
     for n in (5, 200, 300, len(content) - 40, len(content) - 4):
         bad = tmp_path / "bad.mod"
         bad.write_bytes(content[:n])
-        with pytest.raises(FileFormatError, match=r"bad\.mod: damaged.*early"):
+        with pytest.raises(FileFormatError, match=r"bad\.mod: damaged.*(the file ends in|early|requires)"):
             read_models(bad)
     bad.write_bytes(b"MRC " + content)
     with pytest.raises(FileFormatError, match="not an IMOD model"):

@@ -80,7 +80,15 @@ FORMATS: tuple[Format, ...] = (
     Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),  # type: ignore[arg-type]
     Format("dynamo", "Dynamo table", (".tbl",), "dynamo", columns=("dyn_",)),
     Format("csv", "CSV", (".csv",), "csv_table", box_size=True, columns=ALL),
-    Format("imod", "IMOD points", (".mod",), "imod_points", orientations=False, scores=False, ids=False),
+    Format(
+        "imod",
+        "IMOD points with slicer angles",
+        (".mod",),
+        "imod_points",
+        scores=False,
+        ids=False,
+        columns=("imod_slicer_angle",),
+    ),
     Format(
         "eman",
         "EMAN2 info file",
