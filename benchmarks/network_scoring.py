@@ -1,4 +1,4 @@
-"""Whether picks are right: counted one to one, and the references that were clicked left out.
+"""Whether picks are right: paired one to one, and the references that were clicked left out.
 
 Used by `network.py`. The picks are gone through from the best score down. Each takes the nearest true
 particle within the radius that no better pick has taken, and is then a hit; otherwise it is false. So a
@@ -16,42 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-
-@dataclass(frozen=True, eq=False)
-class Score:
-    """What a set of picks is worth.
-
-    Parameters
-    ----------
-    hits, false, missed : int
-    distances : array, shape (hits,)
-        Of the hits from the particle they took, in voxels.
-    """
-
-    hits: int
-    false: int
-    missed: int
-    distances: NDArray[np.float64]
-
-    @property
-    def precision(self) -> float:
-        """Share of the picks that are right; 0 where there are none."""
-        return self.hits / max(1, self.hits + self.false)
-
-    @property
-    def recall(self) -> float:
-        """Share of the particles that were found."""
-        return self.hits / max(1, self.hits + self.missed)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        return 2 * self.hits / max(1, 2 * self.hits + self.false + self.missed)
-
-    @property
-    def distance(self) -> float:
-        """Median distance of the hits from the truth in voxels; NaN where there are none."""
-        return float(np.median(self.distances)) if self.hits else np.nan
+from napari_tomopick.picking.agreement import Score, matched
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +70,7 @@ def judge(
     positions : array-like, shape (n, 3)
         Picks.
     scores : array-like, shape (n,)
-        The higher the better; picks of one score keep their order.
+        The higher the better; of picks of one score the one nearest to a particle goes first.
     truth : array-like, shape (m, 3)
         True positions.
     radius : float
@@ -120,14 +85,6 @@ def judge(
     is_reference = np.zeros(len(true), bool)
     is_reference[np.asarray(references, np.int64)] = True
 
-    free = np.ones(len(true), bool)
-    particle = np.full(len(picks), -1)
-    distances = np.full(len(picks), np.nan)
-    for row, pick in enumerate(picks):
-        apart = np.where(free, np.linalg.norm(true - pick, axis=1), np.inf)
-        if len(true) and apart.min() <= radius:
-            particle[row] = np.argmin(apart)
-            distances[row] = apart.min()
-            free[particle[row]] = False
+    particle, distances = matched(picks, true, radius, values[order])
     counted = ~(is_reference[particle] & (particle >= 0)) if len(true) else np.ones(len(picks), bool)
     return Judged(values[order], particle, distances, counted, int((~is_reference).sum()))
