@@ -257,11 +257,11 @@ def test_unknown_columns_and_blocks_survive(tmp_path: Path) -> None:
         ("data_\n\nloop_\n_rlnTomoTiltSeriesStarFile #1\nx.star\n", "list of tomograms"),
         (
             "data_\n\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n1 2 3\n1 2 3 4\n",
-            "damaged: Expected 3 fields in line 2, saw 4",
+            r"damaged: line 8: 4 values; data_ has 3 columns",
         ),
         (
             "data_\n\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n1 2 3\n1 zwei 3\n",
-            "row 2, column rlnCoordinateY: 'zwei' is not a number",
+            "line 8, column rlnCoordinateY: 'zwei' is not a number",
         ),
         (
             "data_\n\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n_rlnAngleRot\n1 2 3 4\n",

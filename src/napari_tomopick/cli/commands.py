@@ -71,12 +71,15 @@ def info(
     file: Annotated[Path, typer.Argument(help="A tomogram, model file, particle file or project.")],
     tomogram: Annotated[
         list[Path] | None,
-        typer.Option(help="Tomogram of the particles, where a format needs its size; may be repeated."),
+        typer.Option(
+            help="Tomogram of the particles, or RELION's list of tomograms (.star), where a format needs "
+            "its size; may be repeated."
+        ),
     ] = None,
     **options: Any,
 ) -> None:
     """Show what a file holds: shape, voxel size, statistics, and everything that was assumed."""
-    tomograms = [inputs.tomogram_file(each) for each in tomogram or []]
+    tomograms = inputs.tomogram_files(tomogram or [])
     with inputs.progress_bar() as progress:
         found = info_step(file, tomograms, **options, progress=progress)
     width = max(map(len, found.facts))
@@ -372,7 +375,10 @@ def convert(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write; the suffix is the format.")],
     tomogram: Annotated[
         list[Path] | None,
-        typer.Option(help="Tomogram of the particles, where a format needs its size; may be repeated."),
+        typer.Option(
+            help="Tomogram of the particles, or RELION's list of tomograms (.star), where a format needs "
+            "its size; may be repeated."
+        ),
     ] = None,
     voxel_size: VoxelSize = None,
     particles: Annotated[
@@ -395,5 +401,5 @@ def convert(
             inputs.say_written(write(output, found, session.tomograms(), **options))
         return
     inputs.refuse(FILES, particles=particles, **{"in": in_tomogram})
-    tomograms = [inputs.tomogram_file(file, voxel_size) for file in tomogram or []]
+    tomograms = inputs.tomogram_files(tomogram or [], voxel_size)
     inputs.say_written(convert_step(source, output, tomograms, **options))

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.models import read_models
 from napari_tomopick.io.particles import holds_particles, read_particles
+from napari_tomopick.io.particles.relion_set import read_tomogram_list
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
@@ -85,6 +86,15 @@ def tomogram_file(
     for assumption in assumed_of(tomogram, voxel_size):
         notes.print(f"note: {path.name}: {assumption}", markup=False)
     return with_tilt_range(tomogram, tilt_range)
+
+
+def tomogram_files(paths: Sequence[Path], voxel_size: float | None = None) -> list[Tomogram]:
+    """Look at tomogram files, and at RELION's lists of tomograms (.star), which stand for all in them."""
+    found: list[Tomogram] = []
+    for path in paths:
+        listed = path.suffix.lower() == ".star"
+        found += read_tomogram_list(path) if listed else [tomogram_file(path, voxel_size)]
+    return found
 
 
 def models_from(

@@ -54,6 +54,7 @@ def convert(
     *,
     format: str | None = None,
     source_format: str | None = None,
+    fold_shifts: bool = True,
     progress: Progress | None = None,
 ) -> Written:
     """Write a particle or model file in another format, chosen by the suffix and, if need be, by name.
@@ -71,6 +72,9 @@ def convert(
         list of them.
     source_format : str, optional
         Format of the source, where its suffix and content do not say it.
+    fold_shifts : bool
+        Make one position of a coordinate and the shift beside it (RELION's origin, Dynamo's dx, dy, dz).
+        Without it both are written as they came, which only a format of the same program can hold.
     progress : callable, optional
         Called with (done, total, text).
 
@@ -94,7 +98,9 @@ def convert(
         if to_models or output.suffix.lower() == ".mod":
             return write_models(output, models)
         return write(output, particles_of_general_models(models, str(source)), tomograms, format=format)
-    particles = particle_files.read_particles(source, tomograms=tomograms, format=source_format)
+    particles = particle_files.read_particles(
+        source, tomograms=tomograms, format=source_format, fold_shifts=fold_shifts
+    )
     return write(output, particles, tomograms, format=format)
 
 

@@ -49,7 +49,10 @@ def whole_numbers(path: Path, frame: pd.DataFrame, column: str, *, first_row: in
     bad = np.flatnonzero(values != np.round(values))
     if len(bad):
         row = int(bad[0])
-        raise FileFormatError(f"{path}: row {row + 1}, column {column}: {values[row]} is not a whole number")
+        what = "line" if first_row > 1 else "row"
+        raise FileFormatError(
+            f"{path}: {what} {row + first_row}, column {column}: {values[row]} is not a whole number"
+        )
     return values.astype(np.int64)
 
 

@@ -12,6 +12,9 @@ A new format is a row here and a module beside this one with
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from napari_tomopick.io.particles.relion_columns import ORIGINS, SHIFTS
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Format:
         Whether these are kept in writing; ``blocks`` are those of a STAR file besides the particles.
     columns : tuple of str
         Beginnings of the names of the further columns that are kept; ("",) for all.
+    shifts : tuple of str
+        Further columns that say how far a particle lies off its coordinate, where that was not folded in.
     options : tuple of str
         Which of the options of `read_particles` and `write_particles` mean something here.
     needs_tomogram : str
@@ -60,24 +65,34 @@ class Format:
     box_size: bool = False
     blocks: bool = False
     columns: tuple[str, ...] = ()
+    shifts: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     needs_tomogram: str = ""
 
 
 ALL = ("",)
-_RELION = {"suffixes": (".star",), "module": "relion", "box_size": True, "blocks": True, "columns": ALL}
+_STAR: dict[str, Any] = {
+    "suffixes": (".star",),
+    "box_size": True,
+    "columns": ALL,
+    "shifts": tuple(SHIFTS),
+    "options": ("fold_shifts",),
+}
+_RELION = _STAR | {"module": "relion", "blocks": True}
 
 FORMATS: tuple[Format, ...] = (
-    Format("relion5", "RELION 5, 4 or 3.1 particles", **_RELION, variant="relion5"),  # type: ignore[arg-type]
+    Format("relion5", "RELION 5, 4, 3.1 or 3.0 particles", **_RELION, variant="relion5"),
     Format(
         "relion5-centred",
         "RELION 5 particles with coordinates in Å from the centre",
-        **_RELION,  # type: ignore[arg-type]
+        **_RELION,
         variant="relion5-centred",
         reads=False,
         needs_tomogram="shape and voxel size",
     ),
-    Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),  # type: ignore[arg-type]
+    Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),
+    # Warp knows no frame of a subtomogram besides
+    Format("warp", "Warp or M particles", **_STAR | {"module": "warp", "shifts": tuple(ORIGINS)}),
     Format("dynamo", "Dynamo table", (".tbl",), "dynamo", columns=("dyn_",)),
     Format("csv", "CSV", (".csv",), "csv_table", box_size=True, columns=ALL),
     Format(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomopick.errors import FileFormatError, ParameterError
+from napari_tomopick.io.particles import common
 from napari_tomopick.io.particles.formats import FORMATS, Format
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
@@ -25,7 +26,11 @@ SHARED = (".em", ".hdf", ".json", ".txt")
 
 
 def read_particles(
-    path: str | os.PathLike[str], *, tomograms: Sequence[Tomogram] = (), format: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    tomograms: Sequence[Tomogram] = (),
+    format: str | None = None,
+    fold_shifts: bool = True,
 ) -> Particles:
     """Read particles; what every format means by its numbers is in docs/formats.md.
 
@@ -38,6 +43,11 @@ def read_particles(
         here; particles without a tomogram's name are given that of a single one.
     format : str, optional
         Name of the format (`formats.FORMATS`), whatever the suffix and the content say.
+    fold_shifts : bool
+        Where a file gives a coordinate and how far the particle lies off it (RELION's origin, Dynamo's dx,
+        dy, dz ...): make one position of both, which is where the particle is. Otherwise positions are the
+        coordinates of the file, and the shifts stay as further columns, in the file's own sign, frame and
+        unit; these are for writing a file of the same kind, and for nothing else.
 
     Returns
     -------
@@ -53,8 +63,10 @@ def read_particles(
     """
     file = Path(path)
     kind = _named(file, format, "read") if format else _format_to_read(file)
+    options = {"fold_shifts": fold_shifts}
+    options = {name: value for name, value in options.items() if name in kind.options}
     try:
-        particles: Particles = _module(kind).read(file, tuple(tomograms))
+        particles: Particles = _module(kind).read(file, tuple(tomograms), **options)
     except OSError as error:
         raise FileFormatError(f"{file}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # what `Particles` itself refuses, such as an id that occurs twice
@@ -81,7 +93,7 @@ def write_particles(
     format : str, optional
         Name of the format (`formats.FORMATS`), where several have this suffix. For .star the default is
         "relion5"; others are "relion5-centred" (with coordinates in Å from the centre of the tomogram as
-        well) and "relion4" (RELION 4 and 3.1).
+        well), "relion4" (RELION 4 and 3.1) and "warp".
 
     Returns
     -------
@@ -99,6 +111,7 @@ def write_particles(
     """
     file = Path(path)
     kind = format_to_write(file, format)
+    _refuse_shifts(file, particles, kind)
     arguments: list[Any] = [file, particles, tuple(tomograms)]
     if kind.variant:
         arguments.append(kind.variant)
@@ -166,6 +179,19 @@ def holds_particles(path: str | os.PathLike[str]) -> bool:
     if suffix in SUFFIXES and suffix not in SHARED:
         return True
     return _recognised(file) is not None
+
+
+def _refuse_shifts(file: Path, particles: Particles, kind: Format) -> None:
+    """Refuse particles that lie off their positions, where the format would not say so."""
+    for other in FORMATS:
+        for column in other.shifts:
+            if column not in particles.table or column in kind.shifts:
+                continue
+            if np.nan_to_num(common.floats(particles.table[column])).any():
+                raise FileFormatError(
+                    f"cannot write {file}: the particles have kept their shifts (column {column}), for which "
+                    f"{kind.title} has no place; read them with their shifts folded into the positions"
+                )
 
 
 def _format_to_read(file: Path) -> Format:
