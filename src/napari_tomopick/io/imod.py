@@ -31,6 +31,8 @@ VOXEL_CENTRE = np.array([0.5, 0.5, 0.0])
 ANGSTROM_PER_UNIT = {-10: 1.0, -9: 10.0, -6: 1e4, -3: 1e7}
 """IMOD gives the unit of length as a power of ten of the metre; 0 is pixels."""
 NAME_BYTES = 63
+OUR_NAME = "napari-tomopick"
+"""What the model files of this program are called within."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,12 @@ def _slices(path: str | os.PathLike[str], model: Any) -> tuple[NDArray[np.float6
     return centres, Rotation.from_euler("ZYX", -angles[:, ::-1], degrees=True)
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a model file was written by this program, and not by a person's hand in 3dmod."""
+    with path.open("rb") as file:
+        return file.read(8 + len(OUR_NAME) + 1)[8:] == OUR_NAME.encode() + b"\0"
+
+
 def _image_shift(model: Any) -> NDArray[np.float64]:
     """What to add to the coordinates of a model made on a part of an image (asciispec.html)."""
     if model.minx is None or not model.header.flags.otrans_has_image_origin_values:
@@ -215,7 +223,7 @@ def write_imod(path: str | os.PathLike[str], content: ImodFile) -> None:
         contours = [Contour(points=points + VOXEL_CENTRE) for points in item.contours]
         objects.append(Object(header=header, contours=contours, color=item.colour))
     nz, ny, nx = content.shape
-    model_header = ModelHeader(name="napari-tomopick", xmax=nx, ymax=ny, zmax=nz)
+    model_header = ModelHeader(name=OUR_NAME, xmax=nx, ymax=ny, zmax=nz)
     model_header.flags.z_coordinates_start_from_negative_half = True
     if content.voxel_size_angstrom is not None:
         model_header.units, model_header.pixelsize = -9, content.voxel_size_angstrom / 10.0

@@ -1,7 +1,9 @@
-"""Particles as plain CSV: ``id,x,y,z,qx,qy,qz,qw,group,score`` and any other columns.
+"""Particles as plain text: ``id,x,y,z,qx,qy,qz,qw,group,score`` and any other columns (.csv, .tsv).
 
 x, y, z are 0-based voxels, whole numbers at voxel centres; the quaternion takes the reference to the
-tomogram, scalar last. Only x, y, z are needed when reading. The project's own format, and lossless.
+tomogram, scalar last. The project's own format, and lossless. Only x, y, z are needed when reading, and some
+other names for them are known. Fields are separated by a comma, a semicolon or a tab; a decimal comma is
+refused.
 """
 
 from __future__ import annotations
@@ -15,44 +17,59 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.atomic import atomic_path
-from napari_tomopick.io.particles import common
+from napari_tomopick.io.particles import common, delimited
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 QUATERNION = ["qx", "qy", "qz", "qw"]
 COLUMNS = ["id", "x", "y", "z", *QUATERNION, "group", "score", "tomogram", "voxel_size_angstrom", "box_size"]
-FIRST_LINE = 2
-"""The first row of numbers stands in this line of the file."""
+COORDINATES = (
+    ("x", "y", "z"),
+    ("pos_x", "pos_y", "pos_z"),
+    ("x_pos", "y_pos", "z_pos"),
+    ("coord_x", "coord_y", "coord_z"),
+    ("x_coord", "y_coord", "z_coord"),
+    ("coordinatex", "coordinatey", "coordinatez"),
+    ("axis-2", "axis-1", "axis-0"),  # a Points layer saved by napari: z, y, x
+)
+"""Names of the columns with x, y, z, in lower case; the first that are all there count."""
 
 
-def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
+def recognises(path: Path) -> bool:
+    """Whether the first line has names and is not that of a motive list."""
+    with path.open("rb") as file:
+        start = file.read(4096).decode("utf-8", errors="replace").lstrip("\ufeff").strip()
+    return not start.upper().startswith("CCC,")
+
+
+def read(
+    path: Path, tomograms: Sequence[Tomogram], coordinate_columns: Sequence[str] | None = None
+) -> Particles:
     """Read particles from CSV; see `napari_tomopick.io.particles.read_particles`."""
-    try:
-        # only an empty field is a missing value: "NA" may be a name
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{path}: not a CSV table: {error}") from error
-    frame.columns = frame.columns.str.strip()
-    missing = [c for c in "xyz" if c not in frame]
-    if missing:
-        raise FileFormatError(f"{path}: line 1: no column {missing[0]!r}; it has {', '.join(frame.columns)}")
+    table = delimited.read_delimited(path)
+    frame = table.frame
+    coordinates = _coordinates(path, frame, coordinate_columns)
     names = common.text(frame, "tomogram") if "tomogram" in frame else np.full(len(frame), "", np.str_)
     names = common.named(path, names, tomograms)
     single: dict[str, float | None] = {}
     for column in ("voxel_size_angstrom", "box_size"):
         given = frame[column].notna().any() if column in frame else False
         if given:
-            values = common.numbers(path, frame, column, first_row=FIRST_LINE)
+            if column == "box_size":
+                table.whole_numbers(column)
+            values = table.numbers(column)
             single[column] = common.one_value(path, values, column)
     size, box = single.get("voxel_size_angstrom"), single.get("box_size")
     return Particles(
-        positions=np.column_stack([common.numbers(path, frame, c, first_row=FIRST_LINE) for c in "xyz"]),
-        rotations=_rotations(path, frame),
-        ids=_whole(path, frame, "id"),
-        groups=_whole(path, frame, "group"),
-        scores=common.floats(frame["score"]) if "score" in frame else None,  # type: ignore[arg-type]
+        positions=np.column_stack([table.numbers(c) for c in coordinates]),
+        rotations=_rotations(table),
+        ids=_whole(table, "id"),
+        groups=_whole(table, "group"),
+        scores=table.numbers("score", missing=True) if "score" in frame else None,  # type: ignore[arg-type]
         tomograms=names,
-        table=frame.drop(columns=[c for c in COLUMNS if c in frame]).apply(_typed),
+        table=frame.drop(columns=[c for c in frame if c in (*COLUMNS[:1], *COLUMNS[4:], *coordinates)]).apply(
+            _typed
+        ),
         voxel_size_angstrom=common.voxel_size_of(path, names, tomograms, size),
         box_size=None if box is None else int(box),
     )
@@ -73,12 +90,35 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
         columns["box_size"] = particles.box_size
     frame = pd.concat([pd.DataFrame(columns, index=particles.table.index), particles.table], axis=1)
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")
+        separator = "\t" if path.suffix.lower() == ".tsv" else ","
+        frame.to_csv(temporary, index=False, lineterminator="\n", sep=separator)
     return (path,)
 
 
-def _whole(path: Path, frame: pd.DataFrame, column: str) -> np.ndarray:
-    values = common.whole_numbers(path, frame, column, first_row=FIRST_LINE) if column in frame else None
+def _coordinates(path: Path, frame: pd.DataFrame, wanted: Sequence[str] | None) -> list[str]:
+    """The names of the columns that hold x, y, z."""
+    if wanted is not None:
+        missing = [name for name in wanted if name not in frame]
+        if len(wanted) != 3 or missing:
+            said = f"no column {missing[0]!r}" if missing else f"three columns are needed, got {len(wanted)}"
+            raise FileFormatError(f"{path}: line 1: {said}; it has {', '.join(frame.columns)}")
+        return list(wanted)
+    if all(c in frame for c in "xyz"):  # whatever else there may be
+        return list("xyz")
+    lower = {str(name).lower(): str(name) for name in reversed(frame.columns)}
+    for names in COORDINATES:
+        if all(name in lower for name in names):
+            return [lower[name] for name in names]
+    most = max(COORDINATES, key=lambda names: sum(name in lower for name in names))
+    absent = next(name for name in most if name not in lower)
+    raise FileFormatError(
+        f"{path}: line 1: no column {absent!r}; it has {', '.join(map(repr, frame.columns))}. If x, y, z are "
+        "called otherwise, name their columns"
+    )
+
+
+def _whole(table: delimited.Delimited, column: str) -> np.ndarray:
+    values = table.whole_numbers(column) if column in table.frame else None
     return values  # type: ignore[return-value]  # None lets Particles number them
 
 
@@ -95,20 +135,21 @@ def _typed(column: pd.Series) -> pd.Series:
     return column
 
 
-def _rotations(path: Path, frame: pd.DataFrame) -> Rotation | None:
+def _rotations(table: delimited.Delimited) -> Rotation | None:
+    path, frame = table.path, table.frame
     present = [c for c in QUATERNION if c in frame]
     if not present:
         return None
     if len(present) < 4:
         absent = next(c for c in QUATERNION if c not in frame)
         raise FileFormatError(f"{path}: line 1: a quaternion needs qx, qy, qz, qw; {absent} is missing")
-    quaternions = np.column_stack([common.numbers(path, frame, c, first_row=FIRST_LINE) for c in QUATERNION])
+    quaternions = np.column_stack([table.numbers(c) for c in QUATERNION])
     norms = np.linalg.norm(quaternions, axis=1)
     bad = np.flatnonzero(np.abs(norms - 1.0) > 0.01)
     if len(bad):
         row = int(bad[0])
         raise FileFormatError(
-            f"{path}: line {row + FIRST_LINE}: the quaternion {quaternions[row].tolist()} has length "
+            f"{path}: line {table.lines[row]}: the quaternion {quaternions[row].tolist()} has length "
             f"{norms[row]:g}, a rotation has length 1"
         )
     return Rotation.from_quat(quaternions)

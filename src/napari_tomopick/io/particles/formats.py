@@ -94,7 +94,10 @@ FORMATS: tuple[Format, ...] = (
     # Warp knows no frame of a subtomogram besides
     Format("warp", "Warp or M particles", **_STAR | {"module": "warp", "shifts": tuple(ORIGINS)}),
     Format("dynamo", "Dynamo table", (".tbl",), "dynamo", columns=("dyn_",)),
-    Format("csv", "CSV", (".csv",), "csv_table", box_size=True, columns=ALL),
+    Format("csv", "CSV or TSV", (".csv", ".tsv"), "csv_table", box_size=True, columns=ALL),
+    Format(
+        "peet", "PEET motive list", (".csv",), "peet", ids=False, groups=False, columns=("peet_column_",)
+    ),
     Format(
         "imod",
         "IMOD points with slicer angles",

@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 
 
 def text_of(path: Path) -> str:
-    """The text of a file.
+    """The text of a file, with its own ends of lines.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def text_of(path: Path) -> str:
         If it cannot be read, or is no text.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
