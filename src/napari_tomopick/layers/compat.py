@@ -328,6 +328,16 @@ def select(layer: Points, indices: Collection[int]) -> None:
     layer.refresh(thumbnail=False, data_displayed=False, extent=False)
 
 
+@contextmanager
+def drawn_once(layer: Points) -> Iterator[None]:
+    """Within this the width of lines changes, and then their colour, with which all of it is drawn.
+
+    napari would hand all points to the graphics card three times.
+    """
+    with layer.events.border_width.blocker(), layer.events.border_color.blocker():
+        yield
+
+
 def forget_hovered(layer: Points) -> None:
     """Take no row for the one under the mouse, until the mouse moves; before the rows change.
 

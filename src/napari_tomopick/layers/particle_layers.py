@@ -241,8 +241,9 @@ class ParticleView:
         """Show which are selected, and which dim: napari marks selected ones of the active layer alone."""
         if len(self._rgba):
             rgba = self._colours()
-            self.points.border_color = rgba
-            self.points.border_width = np.where(self._bright, SELECTED_LINE, 1.0) * self._lines
+            with compat.drawn_once(self.points):
+                self.points.border_width = np.where(self._bright, SELECTED_LINE, 1.0) * self._lines
+                self.points.border_color = rgba
             if len(self.arrows.data):
                 self.arrows.edge_color = rgba[self._arrow_rows]
 
