@@ -9,7 +9,13 @@ def main() -> None:
     """Run the command line; errors a user can mend go to stderr with exit status 1."""
     from rich.console import Console
 
-    from napari_tomopick.cli import boxing, initial_model, matching, review  # noqa: F401  # for their commands
+    from napari_tomopick.cli import (  # noqa: F401  # for their commands
+        boxing,
+        consensus,
+        initial_model,
+        matching,
+        review,
+    )
     from napari_tomopick.cli.window import app
     from napari_tomopick.errors import TomopickError
 

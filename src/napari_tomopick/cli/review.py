@@ -88,7 +88,7 @@ def clean(
     if output is None:
         raise ParameterError("say where to write what is left: -o FILE.star (or .tbl, .csv, .mod)")
     tomograms, found = _given(tomogram, surfaces, surface)
-    particles = put_together([_particles(Path(source), tomograms) for source in sources])
+    particles = put_together([particles_of_file(Path(source), tomograms) for source in sources])
     with inputs.progress_bar() as progress:
         result = clean_particles(particles, found, tomograms, ranges, **options, progress=progress)
     inputs.say(*result.lines())
@@ -128,7 +128,7 @@ def turn(
         raise ParameterError("say where to write them: -o FILE.star (or .tbl, .csv, .mod)")
     check_target(output)
     tomograms, found = _given(tomogram, surfaces, surface)
-    result = turn_particles(_particles(source, tomograms), found, **options)
+    result = turn_particles(particles_of_file(source, tomograms), found, **options)
     inputs.say(f"{len(result)} particles turned")
     inputs.say_written(write(output, result, tomograms))
 
@@ -149,7 +149,7 @@ def _given(
     return tomograms, found
 
 
-def _particles(path: Path, tomograms: list[Tomogram]) -> Particles:
+def particles_of_file(path: Path, tomograms: list[Tomogram]) -> Particles:
     """The particles of a file; where they name one tomogram at most, they lie in the only one given."""
     if len(tomograms) != 1:
         return read_particles(path, tomograms=tomograms)

@@ -123,12 +123,15 @@ class Agreement:
     tomograms : tuple of str
     counts : int array, shape (combinations, tomograms)
         How many clusters.
+    kept : int array, shape (combinations, tomograms)
+        How many of them the consensus has kept.
     """
 
     names: tuple[str, ...]
     combinations: tuple[tuple[bool, ...], ...]
     tomograms: tuple[str, ...]
     counts: NDArray[np.int64]
+    kept: NDArray[np.int64]
 
     @classmethod
     def of(cls, result: Consensus) -> Agreement:
@@ -136,14 +139,17 @@ class Agreement:
         voted = result.picks >= 0
         tomograms, place = np.unique(result.tomograms, return_inverse=True)
         kinds, kind = np.unique(voted, axis=0, return_inverse=True)
-        counts = np.zeros((len(kinds), len(tomograms)), np.int64)
-        np.add.at(counts, (kind.reshape(-1), place.reshape(-1)), 1)
+        counts, kept = np.zeros((2, len(kinds), len(tomograms)), np.int64)
+        cells = kind.reshape(-1), place.reshape(-1)
+        np.add.at(counts, cells, 1)
+        np.add.at(kept, cells, result.kept.astype(np.int64))
         order = np.lexsort((np.arange(len(kinds))[::-1], -counts.sum(axis=1), -kinds.sum(axis=1)))
         return cls(
             result.names,
             tuple(tuple(map(bool, row)) for row in kinds[order]),
             tuple(map(str, tomograms)),
             counts[order],
+            kept[order],
         )
 
     def totals(self) -> NDArray[np.int64]:

@@ -170,6 +170,11 @@ def consensus(
     voted = (picks >= 0).sum(axis=1)
     kept = voted == needed[where] if mode == "exactly" else voted >= needed[where]
     particles = _particles(pickers, found, label, kept, turned, group)
+    bare = int(np.isnan(particles.table["angle_spread"]).sum())
+    if bare and turned.any():
+        notes.append(
+            f"{bare} of {len(particles)} particles have no orientation, as none who picked them gives one"
+        )
     names = np.array(found.tomograms, np.str_)[where] if count else np.empty(0, np.str_)
     return Consensus(particles, tuple(p.name for p in pickers), picks, names, kept, tuple(notes))
 
@@ -297,6 +302,13 @@ def _needed(
     notes = []
     if votes == ALL and absent == "abstains":
         needed = there.sum(axis=1)
+    if votes != 1 and len(found.tomograms) > 1 and there.sum(axis=1).max() == 1:
+        lies = "; ".join(
+            f"{p.name} in {', '.join(np.array(found.tomograms)[has][:3])}"
+            for p, has in zip(pickers, there.T, strict=True)
+            if has.any()
+        )
+        return needed, [f"no two sets have picks in the same tomogram, by their names: {lies}"]
     for picker, has in zip(pickers, there.T, strict=True):
         if votes == ALL and not has.all():
             missing = [name or "the tomogram" for name in np.array(found.tomograms)[~has]]

@@ -3,6 +3,7 @@
 from napari_tomopick.protocols.average import average
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram
 from napari_tomopick.protocols.cleaning import clean_particles
+from napari_tomopick.protocols.consensus import consensus
 from napari_tomopick.protocols.convert import convert
 from napari_tomopick.protocols.crop_points import crop_points
 from napari_tomopick.protocols.doctor import doctor
@@ -21,6 +22,7 @@ __all__ = [
     "average",
     "bin_tomogram",
     "clean_particles",
+    "consensus",
     "convert",
     "crop_points",
     "doctor",
