@@ -388,7 +388,7 @@ def convert(
     in_tomogram: InTomogram = None,
     **options: Any,
 ) -> None:
-    """Write particles or models in another format: .star, .tbl, .csv, .mod, .json."""
+    """Write particles or models in another format: .star, .tbl, .csv, .mod, .json and others."""
     if inputs.is_project(source):
         inputs.refuse(KNOWN, tomogram=tomogram, voxel_size=voxel_size)
         with Session.open(source, read_only=True) as session:
@@ -397,6 +397,8 @@ def convert(
             if particles is None and output.suffix.lower() == MODEL_SUFFIX:
                 inputs.say_written(write_models(output, inputs.chosen_models(session, [], in_tomogram)))
                 return
+            inputs.refuse(KNOWN, source_format=options.pop("source_format"))
+            options.pop("fold_shifts")  # in a project all are folded
             found = session.particles(inputs.chosen_set(session, particles).uid, in_tomogram)
             inputs.say_written(write(output, found, session.tomograms(), **options))
         return

@@ -14,6 +14,7 @@ from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.models import read_models
 from napari_tomopick.io.particles import holds_particles, read_particles
 from napari_tomopick.io.particles.relion_set import read_tomogram_list
+from napari_tomopick.io.volumes import list_tomogram_files
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
@@ -89,11 +90,13 @@ def tomogram_file(
 
 
 def tomogram_files(paths: Sequence[Path], voxel_size: float | None = None) -> list[Tomogram]:
-    """Look at tomogram files, and at RELION's lists of tomograms (.star), which stand for all in them."""
+    """Look at tomogram files, and at lists of them (RELION's .star, Dynamo's .vll and .ctlg)."""
     found: list[Tomogram] = []
     for path in paths:
-        listed = path.suffix.lower() == ".star"
-        found += read_tomogram_list(path) if listed else [tomogram_file(path, voxel_size)]
+        if path.suffix.lower() == ".star":
+            found += read_tomogram_list(path)
+        else:
+            found += [tomogram_file(file, voxel_size) for file in list_tomogram_files(path)]
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io import models as model_files
 from napari_tomopick.io import particles as particle_files
+from napari_tomopick.io.volumes import write_tomogram_list
 from napari_tomopick.models.particles import Particles, concatenate
 from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.tomogram import Tomogram
@@ -18,6 +19,7 @@ from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.protocols.describe import Progress
 
 MODEL_SUFFIX = ".json"
+LIST_SUFFIX = ".vll"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def convert(
     format: str | None = None,
     source_format: str | None = None,
     fold_shifts: bool = True,
+    scipion_compatible: bool = False,
     progress: Progress | None = None,
 ) -> Written:
     """Write a particle or model file in another format, chosen by the suffix and, if need be, by name.
@@ -75,6 +78,9 @@ def convert(
     fold_shifts : bool
         Make one position of a coordinate and the shift beside it (RELION's origin, Dynamo's dx, dy, dz).
         Without it both are written as they came, which only a format of the same program can hold.
+    scipion_compatible : bool
+        Take the coordinates of Dynamo files, read or written, for 0-based, as Scipion and copick do; Dynamo
+        itself counts from 1.
     progress : callable, optional
         Called with (done, total, text).
 
@@ -91,28 +97,61 @@ def convert(
         If user points of a surface or the like would lose their meaning.
     """
     source, output = Path(source), Path(output)
+    reads = scipion_compatible and _about_scipion(source, source_format, read=True)
+    writes = scipion_compatible and _about_scipion(output, format)
+    if scipion_compatible and not (reads or writes):
+        raise ParameterError("compatibility with Scipion is about Dynamo tables; neither file is one")
     to_models = output.suffix.lower() == MODEL_SUFFIX and not format
     of_models = source.suffix.lower() == MODEL_SUFFIX and not particle_files.holds_particles(source)
     if not source_format and (of_models or (to_models and source.suffix.lower() == ".mod")):
         models = model_files.read_models(source)
         if to_models or output.suffix.lower() == ".mod":
             return write_models(output, models)
-        return write(output, particles_of_general_models(models, str(source)), tomograms, format=format)
+        particles = particles_of_general_models(models, str(source))
+        return write(output, particles, tomograms, format=format, scipion_compatible=writes)
     particles = particle_files.read_particles(
-        source, tomograms=tomograms, format=source_format, fold_shifts=fold_shifts
+        source,
+        tomograms=tomograms,
+        format=source_format,
+        fold_shifts=fold_shifts,
+        scipion_compatible=reads,
     )
-    return write(output, particles, tomograms, format=format)
+    return write(output, particles, tomograms, format=format, scipion_compatible=writes)
+
+
+def _about_scipion(path: Path, format: str | None, *, read: bool = False) -> bool:
+    """Whether a file is of a format for which compatibility with Scipion means something."""
+    suffix = path.suffix.lower()
+    return any(
+        "scipion_compatible" in f.options and (f.name == format if format else suffix in f.suffixes)
+        for f in particle_files.FORMATS
+        if (f.reads if read else f.writes)
+    )
 
 
 def write(
-    output: Path, particles: Particles, tomograms: Sequence[Tomogram] = (), *, format: str | None = None
+    output: Path,
+    particles: Particles,
+    tomograms: Sequence[Tomogram] = (),
+    *,
+    format: str | None = None,
+    scipion_compatible: bool = False,
 ) -> Written:
-    """Write particles to a particle or model file, in the format named or that of the suffix."""
+    """Write particles to a particle or model file, in the format named or that of the suffix.
+
+    A volume list (.vll) is written of the tomograms alone.
+    """
+    if output.suffix.lower() == LIST_SUFFIX and not format:
+        names = set(particles.tomograms.tolist())
+        volumes = [t.path for t in tomograms if t.name in names] or [t.path for t in tomograms]
+        return Written((write_tomogram_list(output, volumes),), ("the particles",))
     if output.suffix.lower() == MODEL_SUFFIX and not format:
         models = models_of_particles(particles)
         return Written((model_files.write_models(output, models),), _lost_in_models(particles))
     lost = particle_files.what_is_lost(output, particles, format=format)
-    files = particle_files.write_particles(output, particles, tomograms=tomograms, format=format)
+    files = particle_files.write_particles(
+        output, particles, tomograms=tomograms, format=format, scipion_compatible=scipion_compatible
+    )
     return Written(files, lost, particle_files.format_to_write(output, format).title if format else "")
 
 

@@ -4,6 +4,9 @@ A table is 26 to 42 columns of numbers without a header. Coordinates are 1-based
 (x, y, z) + (dx, dy, dz). Sources: Dynamo wiki, pages "Table convention", "Volume center" and "Euler angles
 convention"; the names of the columns are those of `dthelp`, with "dyn_" before them where they have no
 counterpart here.
+
+Scipion, copick and others take these coordinates for 0-based, which puts particles one voxel off where Dynamo
+has them; a file of theirs is read, and one for them written, with ``scipion_compatible``.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from numpy.typing import NDArray
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.io.atomic import atomic_path
-from napari_tomopick.io.particles import common
+from napari_tomopick.io.particles import common, tomogram_map
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -36,12 +39,24 @@ MAP_NAME = "indices_column20.doc"
 TILTED_ABOUT_Y = 1
 
 
-def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
+SHIFTS = ("dx", "dy", "dz")
+
+
+def read(
+    path: Path,
+    tomograms: Sequence[Tomogram],
+    *,
+    fold_shifts: bool = True,
+    scipion_compatible: bool = False,
+) -> Particles:
     """Read a Dynamo table; see `napari_tomopick.io.particles.read_particles`."""
     frame, lines = _read_table(path)
     column = {name: _numbers(path, frame, lines, name) for name in TAKEN if name in frame}
-    shift = np.column_stack([column["dx"], column["dy"], column["dz"]])
-    positions = np.column_stack([column["x"], column["y"], column["z"]]) + shift - 1.0
+    positions = np.column_stack([column["x"], column["y"], column["z"]]) - (
+        0.0 if scipion_compatible else 1.0
+    )
+    if fold_shifts:
+        positions = positions + np.column_stack([column[c] for c in SHIFTS])
     for name in ("tag", "reg", "tomo"):
         odd = np.flatnonzero(column[name] != np.round(column[name]))
         if len(odd):
@@ -49,10 +64,16 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
             raise FileFormatError(
                 f"{path}: line {lines[row]}: {name} is {column[name][row]}, not a whole number"
             )
-    names = _tomogram_names(path, column["tomo"].astype(np.int64), tomograms)
+    maps = [path.with_suffix(".doc"), path.with_name(MAP_NAME), path.with_suffix(tomogram_map.LIST_SUFFIX)]
+    files = tomogram_map.read_map(maps)
+    names = tomogram_map.names_of(column["tomo"].astype(np.int64), files, tomograms)
     apix = column.get("apix", np.zeros(len(frame)))
     size = common.one_value(path, apix[apix > 0], "voxel sizes")
-    further = frame.drop(columns=[n for n in TAKEN if n in frame]).add_prefix(PREFIX)
+    kept = () if fold_shifts else SHIFTS
+    if (names != column["tomo"].astype(np.int64).astype(str))[names != ""].any():
+        kept = (*kept, "tomo")  # so that the map of the tomograms stays as it is
+    taken = [n for n in TAKEN if n in frame and n not in kept]
+    further = frame.drop(columns=taken).add_prefix(PREFIX)
     return Particles(
         positions=positions,
         rotations=orientations.from_dynamo(
@@ -67,7 +88,9 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     )
 
 
-def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tuple[Path, ...]:
+def write(
+    path: Path, particles: Particles, tomograms: Sequence[Tomogram], *, scipion_compatible: bool = False
+) -> tuple[Path, ...]:
     """Write a table and the map of its tomograms; see `napari_tomopick.io.particles.write_particles`."""
     n = len(particles)
     kept = {c.removeprefix(PREFIX): c for c in particles.table.columns if c.startswith(PREFIX)}
@@ -76,29 +99,19 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
     table: dict[str, Any] = dict.fromkeys(NAMES[:width], zeros)
     table["aligned"] = zeros + 1
     table |= {name: particles.table[c].to_numpy() for name, c in kept.items() if name in NAMES}
-    names = list(dict.fromkeys(particles.tomograms.tolist()))
-    by_name = {t.name: t for t in tomograms}
+    came = common.floats(particles.table[kept["tomo"]]) if "tomo" in kept else None
+    numbers = tomogram_map.numbers_of(particles.tomograms, came)
     table |= {"tag": particles.ids, "reg": particles.groups, "cc": particles.scores}
-    table |= {"dx": zeros, "dy": zeros, "dz": zeros}
-    table |= dict(zip("xyz", particles.positions.T + 1.0, strict=True))
+    table |= dict(zip("xyz", particles.positions.T + (0.0 if scipion_compatible else 1.0), strict=True))
     angles = orientations.to_dynamo(particles.rotations) if n else np.empty((0, 3))
     table |= dict(zip(("tdrot", "tilt", "narot"), angles.T, strict=True))
-    table["tomo"] = np.array([names.index(name) + 1 for name in particles.tomograms.tolist()], dtype=np.int64)
+    table["tomo"] = np.array([numbers[name] for name in particles.tomograms.tolist()], dtype=np.int64)
     table["apix"] = np.full(n, particles.voxel_size_angstrom or 0)
-    _fill_tilt_range(table, particles, by_name)
+    _fill_tilt_range(table, particles, {t.name: t for t in tomograms})
     rows = zip(*([_text(v) for v in table[name]] for name in NAMES[:width]), strict=True)
-    written: tuple[Path, ...] = (path,)
     with atomic_path(path) as temporary:
         temporary.write_text("".join(" ".join(row) + "\n" for row in rows), encoding="utf-8")
-    if any(names):
-        doc = path.with_suffix(".doc")
-        entries = [(i, by_name[name].path if name in by_name else name) for i, name in enumerate(names, 1)]
-        with atomic_path(doc) as temporary:
-            temporary.write_text(
-                "".join(f"{i}\t{file}\n" for i, file in entries if str(file)), encoding="utf-8"
-            )
-        written += (doc,)
-    return written
+    return (path, *tomogram_map.write_map(path.with_suffix(".doc"), numbers, tomograms))
 
 
 def _read_table(path: Path) -> tuple[pd.DataFrame, list[int]]:
@@ -139,44 +152,6 @@ def _numeric_if_all_are(column: pd.Series) -> pd.Series:
         return pd.to_numeric(column)
     except ValueError:
         return column
-
-
-def _tomogram_names(path: Path, index: NDArray[np.int64], tomograms: Sequence[Tomogram]) -> NDArray[np.str_]:
-    files = _read_map(path)
-    names: dict[int, str] = {}
-    for i in np.unique(index).tolist():
-        if i in files:
-            names[i] = _name_of(files[i], tomograms)
-        elif len(tomograms) == 1 and len(np.unique(index)) == 1:
-            names[i] = tomograms[0].name
-        else:
-            names[i] = str(i) if i else ""
-    return np.array([names[i] for i in index.tolist()], dtype=np.str_)
-
-
-def _name_of(file: str, tomograms: Sequence[Tomogram]) -> str:
-    for tomogram in tomograms:
-        if file in (str(tomogram.path), tomogram.path.name, tomogram.name):
-            return tomogram.name
-    stem = Path(file).stem
-    return next((t.name for t in tomograms if t.path.stem == stem), stem)
-
-
-def _read_map(path: Path) -> dict[int, str]:
-    """The tomogram files by index: the .doc of the table's name, else Dynamo's usual name for it."""
-    for doc in (path.with_suffix(".doc"), path.with_name(MAP_NAME)):
-        if not doc.exists():
-            continue
-        files = {}
-        for number, line in enumerate(doc.read_text(encoding="utf-8").splitlines(), 1):
-            parts = line.split(None, 1)
-            if not parts:
-                continue
-            if len(parts) != 2 or not parts[0].isdigit():
-                raise FileFormatError(f"{doc}: line {number}: {line!r} is not an index and a file")
-            files[int(parts[0])] = parts[1].strip()
-        return files
-    return {}
 
 
 def _fill_tilt_range(table: dict[str, Any], particles: Particles, by_name: dict[str, Tomogram]) -> None:

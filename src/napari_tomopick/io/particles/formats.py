@@ -93,7 +93,15 @@ FORMATS: tuple[Format, ...] = (
     Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),
     # Warp knows no frame of a subtomogram besides
     Format("warp", "Warp or M particles", **_STAR | {"module": "warp", "shifts": tuple(ORIGINS)}),
-    Format("dynamo", "Dynamo table", (".tbl",), "dynamo", columns=("dyn_",)),
+    Format(
+        "dynamo",
+        "Dynamo table",
+        (".tbl",),
+        "dynamo",
+        columns=("dyn_",),
+        shifts=("dyn_dx", "dyn_dy", "dyn_dz"),
+        options=("fold_shifts", "scipion_compatible"),
+    ),
     Format("csv", "CSV or TSV", (".csv", ".tsv"), "csv_table", box_size=True, columns=ALL),
     Format(
         "peet", "PEET motive list", (".csv",), "peet", ids=False, groups=False, columns=("peet_column_",)

@@ -31,6 +31,7 @@ def read_particles(
     tomograms: Sequence[Tomogram] = (),
     format: str | None = None,
     fold_shifts: bool = True,
+    scipion_compatible: bool = False,
 ) -> Particles:
     """Read particles; what every format means by its numbers is in docs/formats.md.
 
@@ -48,6 +49,9 @@ def read_particles(
         dy, dz ...): make one position of both, which is where the particle is. Otherwise positions are the
         coordinates of the file, and the shifts stay as further columns, in the file's own sign, frame and
         unit; these are for writing a file of the same kind, and for nothing else.
+    scipion_compatible : bool
+        Take Dynamo's coordinates for 0-based, as Scipion and copick do: for files that went through them,
+        and for results that must agree with theirs. Dynamo itself counts from 1.
 
     Returns
     -------
@@ -59,12 +63,13 @@ def read_particles(
     FileFormatError
         Naming file, line or row, and column of the defect, or what is needed to read the file.
     ParameterError
-        If there is no such format.
+        If there is no such format, or it has no such compatibility.
     """
     file = Path(path)
     kind = _named(file, format, "read") if format else _format_to_read(file)
-    options = {"fold_shifts": fold_shifts}
-    options = {name: value for name, value in options.items() if name in kind.options}
+    options = _options(file, kind, scipion_compatible)
+    if "fold_shifts" in kind.options:
+        options["fold_shifts"] = fold_shifts
     try:
         particles: Particles = _module(kind).read(file, tuple(tomograms), **options)
     except OSError as error:
@@ -80,6 +85,7 @@ def write_particles(
     *,
     tomograms: Sequence[Tomogram] = (),
     format: str | None = None,
+    scipion_compatible: bool = False,
 ) -> tuple[Path, ...]:
     """Write particles, atomically; what every format keeps is in docs/formats.md.
 
@@ -94,6 +100,8 @@ def write_particles(
         Name of the format (`formats.FORMATS`), where several have this suffix. For .star the default is
         "relion5"; others are "relion5-centred" (with coordinates in Å from the centre of the tomogram as
         well), "relion4" (RELION 4 and 3.1) and "warp".
+    scipion_compatible : bool
+        Write Dynamo's coordinates 0-based, as Scipion and copick do, instead of as Dynamo does.
 
     Returns
     -------
@@ -105,7 +113,7 @@ def write_particles(
     FileFormatError
         If the format cannot hold these particles, or needs a tomogram that was not given.
     ParameterError
-        If there is no such format, or its files have other suffixes.
+        If there is no such format, its files have other suffixes, or it has no such compatibility.
     TomopickError
         If the file cannot be written.
     """
@@ -115,7 +123,8 @@ def write_particles(
     arguments: list[Any] = [file, particles, tuple(tomograms)]
     if kind.variant:
         arguments.append(kind.variant)
-    written: tuple[Path, ...] = _module(kind).write(*arguments)
+    options = _options(file, kind, scipion_compatible)
+    written: tuple[Path, ...] = _module(kind).write(*arguments, **options)
     return written
 
 
@@ -179,6 +188,13 @@ def holds_particles(path: str | os.PathLike[str]) -> bool:
     if suffix in SUFFIXES and suffix not in SHARED:
         return True
     return _recognised(file) is not None
+
+
+def _options(file: Path, kind: Format, scipion_compatible: bool) -> dict[str, bool]:
+    if scipion_compatible and "scipion_compatible" not in kind.options:
+        known = ", ".join(f.title for f in FORMATS if "scipion_compatible" in f.options)
+        raise ParameterError(f"{file}: compatibility with Scipion is about {known}, not about {kind.title}")
+    return {"scipion_compatible": True} if scipion_compatible else {}
 
 
 def _refuse_shifts(file: Path, particles: Particles, kind: Format) -> None:

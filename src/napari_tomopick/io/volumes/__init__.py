@@ -1,6 +1,6 @@
 """Tomograms: opened without reading them, written in slabs, found in lists."""
 
-from napari_tomopick.io.volumes.lists import list_tomogram_files
+from napari_tomopick.io.volumes.lists import list_tomogram_files, write_tomogram_list
 from napari_tomopick.io.volumes.mrc_writer import MrcSlabWriter, write_mrc
 from napari_tomopick.io.volumes.registry import SUFFIXES, check_finite, open_volume
 from napari_tomopick.io.volumes.volume import Volume
@@ -13,4 +13,5 @@ __all__ = [
     "list_tomogram_files",
     "open_volume",
     "write_mrc",
+    "write_tomogram_list",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_tomopick.errors import FileFormatError
+from napari_tomopick.io.atomic import atomic_path
 from napari_tomopick.io.volumes.registry import SUFFIXES
 
 
@@ -70,6 +71,32 @@ def _from_list(path: Path) -> list[Path]:
     if not found:
         raise FileFormatError(f"{path}: the list names no volume")
     return found
+
+
+def write_tomogram_list(path: str | os.PathLike[str], files: Sequence[Path]) -> Path:
+    """Write a Dynamo volume list (.vll): one path in each line, relative where it lies below the list.
+
+    Raises
+    ------
+    FileFormatError
+        If there is none, or a path could not be read back.
+    TomopickError
+        If the list cannot be written.
+    """
+    target = Path(path)
+    if not files:
+        raise FileFormatError(f"cannot write {target}: a list of volumes needs a tomogram at least")
+    folder = target.absolute().parent
+    lines = []
+    for file in files:
+        whole = file.absolute()
+        line = str(whole.relative_to(folder) if whole.is_relative_to(folder) else whole)
+        if "#" in line or "\n" in line or line.startswith("*") or line != line.strip():
+            raise FileFormatError(f"cannot write {target}: {line!r} cannot stand in a volume list; rename it")
+        lines.append(line + "\n")
+    with atomic_path(target) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+    return target
 
 
 def _from_catalogue(path: Path) -> list[Path]:
