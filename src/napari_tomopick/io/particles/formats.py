@@ -155,4 +155,16 @@ FORMATS: tuple[Format, ...] = (
         ids=False,
         groups=False,
     ),
+    Format(
+        "cbox",
+        "crYOLO boxes",
+        (".cbox",),
+        "cryolo",
+        orientations=False,
+        ids=False,
+        groups=False,
+        box_size=True,
+        columns=("cbox_",),
+    ),
+    Format("tloc", "TomoTwin locations (a pickle: not opened)", (".tloc",), "tomotwin", writes=False),
 )
