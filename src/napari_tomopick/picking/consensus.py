@@ -61,7 +61,7 @@ class Consensus:
         Of the pickers.
     picks : int array, shape (clusters, pickers)
         For every cluster, also those with too few votes, the row of the pick in the particles of each picker;
-        -1 where it has none.
+        -1 where it has none. A picker's second pick of one particle is in no row.
     tomograms : str array, shape (clusters,)
         Where each lies.
     kept : bool array, shape (clusters,)
@@ -161,15 +161,18 @@ def consensus(
         )
         label[rows] = count + here
         count += int(here.max(initial=-1)) + 1
+    votes_at = _one_each(found, label, count, len(pickers))
+    if not votes_at.all():
+        notes.append(f"second picks of one particle by one set, without a vote: {int((~votes_at).sum())}")
     picks = np.full((count, len(pickers)), -1)
-    picks[label, found.by] = found.rows
+    picks[label[votes_at], found.by[votes_at]] = found.rows[votes_at]
     where = np.empty(count, np.int64)
     where[label] = found.place
     needed, said = _needed(found, pickers, votes, absent)
     notes += said
     voted = (picks >= 0).sum(axis=1)
     kept = voted == needed[where] if mode == "exactly" else voted >= needed[where]
-    particles = _particles(pickers, found, label, kept, turned, group)
+    particles = _particles(pickers, found, label, votes_at, kept, turned, group)
     bare = int(np.isnan(particles.table["angle_spread"]).sum())
     if bare and turned.any():
         notes.append(
@@ -292,6 +295,19 @@ class _Picks:
         )
 
 
+def _one_each(found: _Picks, label: NDArray[np.int64], count: int, pickers: int) -> NDArray[np.bool_]:
+    """Which picks have a vote: of several of one picker in a cluster the one nearest to its centre."""
+    size = np.bincount(label, minlength=count)
+    centre = [np.bincount(label, x, minlength=count) / size for x in found.positions.T]
+    off = sum((x - c[label]) ** 2 for x, c in zip(found.positions.T, centre, strict=True))
+    vote = label * pickers + found.by
+    # stable, so that the first of equally near ones has it
+    order = np.lexsort((off, vote))
+    first = np.ones(len(vote), bool)
+    first[order[1:]] = vote[order[1:]] != vote[order[:-1]]
+    return first
+
+
 def _needed(
     found: _Picks, pickers: Sequence[Picker], votes: int, absent: Absent
 ) -> tuple[NDArray[np.int64], list[str]]:
@@ -326,6 +342,7 @@ def _particles(
     pickers: Sequence[Picker],
     found: _Picks,
     label: NDArray[np.int64],
+    votes_at: NDArray[np.bool_],
     kept: NDArray[np.bool_],
     turned: NDArray[np.bool_],
     group: Rotation,
@@ -333,7 +350,7 @@ def _particles(
     """The clusters that are kept, as particles."""
     # numbered in the order of the lowest pick; renumbered by position at the end
     number = np.cumsum(kept) - 1
-    chosen = kept[label]
+    chosen = kept[label] & votes_at
     of, by, rows = number[label[chosen]], found.by[chosen], found.rows[chosen]
     count = int(kept.sum())
     weight = np.array([p.weight for p in pickers])[by]

@@ -32,16 +32,21 @@ def clusters(
     are put together, again and again, as long as
 
     - the centres are no further apart than the radius,
-    - some pick of the one is no further than the radius from one of the other,
+    - some pick of the one is no further than the radius from one of the other, by another picker,
     - every pick of both is no further than the radius from the new centre,
-    - no picker has a pick in both, so that a picker votes once, and
+    - no picker has a pick in both, and
     - where there is a largest angle, every two picks of both differ by no more than that in orientation.
 
     The centre is the mean of the picks. The nearest go first, whoever they are by, so that a chain of picks,
     each within the radius of the next, does not become one particle, and what the result is does not depend
-    on which picker comes first. Of pairs that are equally near, that of the picks with the lowest row numbers
-    goes first: whoever wants a result that does not depend on the order of the picks sorts them before, as
-    `consensus.consensus` does.
+    on which picker comes first. Two particles that lie within the radius stay two if two pickers have both.
+
+    Now a picker may have picked one particle twice, and parted those who agree: so clusters that have just
+    one picker in common, once, are put together in the same way, unless both are single picks. A picker has
+    one vote all the same.
+
+    Of pairs that are equally near, that of the picks with the lowest row numbers goes first: whoever wants a
+    result that does not depend on the order of the picks sorts them before, as `consensus.consensus` does.
 
     Parameters
     ----------

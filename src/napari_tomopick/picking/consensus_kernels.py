@@ -39,20 +39,21 @@ def agreeing_pairs(pairs, quaternions, oriented, group, least):  # type: ignore[
 
 
 @njit(nogil=True, cache=True)
-def _may_join(a, b, first, following, picker, oriented, quaternions, group, least):  # type: ignore[no-untyped-def]
-    """Whether two clusters have no picker in common, and all their picks agree in orientation."""
+def _in_common(a, b, first, following, picker, oriented, quaternions, group, least):  # type: ignore[no-untyped-def]
+    """How many picks of one cluster are by a picker of the other; many, if two of them differ too much."""
+    count = 0
     i = first[a]
     while i >= 0:
         j = first[b]
         while j >= 0:
             if picker[i] == picker[j]:
-                return False
+                count += 1
             both = least > 0.0 and oriented[i] and oriented[j]
             if both and not _agree(quaternions[i], quaternions[j], group, least):
-                return False
+                return 1 << 30
             j = following[j]
         i = following[i]
-    return True
+    return count
 
 
 @njit(nogil=True, cache=True)
@@ -126,21 +127,27 @@ def joined(points, picker, quaternions, oriented, pairs, starts, radius, group, 
     following = np.full(n, -1)
     sums, size, version = points.copy(), np.ones(n), np.zeros(n, np.int64)
     seen = np.full(n, -1)
+    twice = np.zeros(n, np.int64)
     links, linked = _links(pairs, n)
     merges = 0
-    for part in range(len(starts) - 1):
+    # each part in two stages: no picker twice; then one of them, unless both are single picks
+    for stage in range(2 * (len(starts) - 1)):
+        part, allowed = stage // 2, stage % 2
         queue = [(0.0, 0, 0, 0, 0) for _ in range(0)]
         for i in range(starts[part], starts[part + 1]):
             for row in range(links[i], links[i + 1]):
-                j = linked[row]
-                if i < j:
-                    queue.append((_squared(i, j, sums, size), i, j, 0, 0))
+                a, b = of[i], of[linked[row]]
+                if a < b:
+                    squared = _squared(a, b, sums, size)
+                    if squared <= limit:
+                        queue.append((squared, a, b, version[a], version[b]))
         heapq.heapify(queue)
         while len(queue):
             _, a, b, version_a, version_b = heapq.heappop(queue)
             if of[a] != a or of[b] != b or version[a] != version_a or version[b] != version_b:
                 continue
-            if not _may_join(a, b, first, following, picker, oriented, quaternions, group, least):
+            shared = _in_common(a, b, first, following, picker, oriented, quaternions, group, least)
+            if shared + twice[a] + twice[b] > allowed or (shared and size[a] == size[b] == 1):
                 continue
             together = size[a] + size[b]
             x, y, z = (sums[a, 0] + sums[b, 0]), (sums[a, 1] + sums[b, 1]), (sums[a, 2] + sums[b, 2])
@@ -158,6 +165,7 @@ def joined(points, picker, quaternions, oriented, pairs, starts, radius, group, 
             for axis in range(3):
                 sums[a, axis] += sums[b, axis]
             size[a] = together
+            twice[a] += twice[b] + shared
             version[a] += 1
             merges += 1
             # whom it may now be put together with
