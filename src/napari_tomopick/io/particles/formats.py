@@ -38,7 +38,7 @@ class Format:
         Formats of one module are told apart only in writing: one of them reads all.
     folder : bool
         Whether it is a folder and not a file.
-    orientations, scores, ids, groups, box_size, blocks : bool
+    orientations, scores, ids, groups, voxel_size, box_size, blocks : bool
         Whether these are kept in writing; ``blocks`` are those of a STAR file besides the particles.
     columns : tuple of str
         Beginnings of the names of the further columns that are kept; ("",) for all.
@@ -62,6 +62,7 @@ class Format:
     scores: bool = True
     ids: bool = True
     groups: bool = True
+    voxel_size: bool = True
     box_size: bool = False
     blocks: bool = False
     columns: tuple[str, ...] = ()
@@ -79,6 +80,13 @@ _STAR: dict[str, Any] = {
     "options": ("fold_shifts",),
 }
 _RELION = _STAR | {"module": "relion", "blocks": True}
+_MOTL_SHIFTS = ("motl_x_shift", "motl_y_shift", "motl_z_shift")
+_MOTL_COLUMNS = ("motl_subtomo_num", "motl_tomo_num", "motl_class", *_MOTL_SHIFTS)
+_MOTL: dict[str, Any] = {
+    "shifts": _MOTL_SHIFTS,
+    "options": ("fold_shifts",),
+    "voxel_size": False,
+}
 
 FORMATS: tuple[Format, ...] = (
     Format("relion5", "RELION 5, 4, 3.1 or 3.0 particles", **_RELION, variant="relion5"),
@@ -93,6 +101,15 @@ FORMATS: tuple[Format, ...] = (
     Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),
     # Warp knows no frame of a subtomogram besides
     Format("warp", "Warp or M particles", **_STAR | {"module": "warp", "shifts": tuple(ORIGINS)}),
+    Format(
+        "stopgap",
+        "STOPGAP motive list",
+        (".star",),
+        "stopgap",
+        columns=("motl_idx", "motl_halfset", *_MOTL_COLUMNS),
+        **_MOTL,
+    ),
+    Format("av3", "AV3 or TOM motive list", (".em",), "av3", columns=("motl_row", *_MOTL_COLUMNS), **_MOTL),
     Format(
         "dynamo",
         "Dynamo table",

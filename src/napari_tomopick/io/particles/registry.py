@@ -32,6 +32,7 @@ def read_particles(
     format: str | None = None,
     fold_shifts: bool = True,
     scipion_compatible: bool = False,
+    coordinate_columns: Sequence[str] | None = None,
 ) -> Particles:
     """Read particles; what every format means by its numbers is in docs/formats.md.
 
@@ -52,6 +53,8 @@ def read_particles(
     scipion_compatible : bool
         Take Dynamo's coordinates for 0-based, as Scipion and copick do: for files that went through them,
         and for results that must agree with theirs. Dynamo itself counts from 1.
+    coordinate_columns : sequence of 3 str, optional
+        Names of the columns of a CSV file that hold x, y, z, where they are called otherwise.
 
     Returns
     -------
@@ -67,7 +70,11 @@ def read_particles(
     """
     file = Path(path)
     kind = _named(file, format, "read") if format else _format_to_read(file)
-    options = _options(file, kind, scipion_compatible)
+    options: dict[str, Any] = _options(file, kind, scipion_compatible)
+    if coordinate_columns is not None:
+        if "coordinate_columns" not in kind.options:
+            raise ParameterError(f"{file}: names of columns are for CSV files; this is {kind.title}")
+        options["coordinate_columns"] = coordinate_columns
     if "fold_shifts" in kind.options:
         options["fold_shifts"] = fold_shifts
     try:
@@ -174,6 +181,8 @@ def what_is_lost(
     if not kind.ids:
         lost.append("ids")
     lost += [f"column {c}" for c in particles.table.columns if not str(c).startswith(kind.columns)]
+    if not kind.voxel_size and particles.voxel_size_angstrom is not None:
+        lost.append("voxel size")
     if not kind.box_size and particles.box_size is not None:
         lost.append("box size")
     if not kind.blocks and particles.table.attrs.get("star_blocks"):
