@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from napari_tomopick.errors import FileFormatError
+from napari_tomopick import cli
+from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.particles import csv_table, read_particles, write_particles
 from napari_tomopick.models.particles import Particles
+from napari_tomopick.protocols.convert import convert
 
 
 @pytest.mark.parametrize(
@@ -99,3 +102,20 @@ def test_a_score_may_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("x,y,z,score\n1,2,3,\n1,2,3,nan\n1,2,3,0.5\n")
     np.testing.assert_array_equal(read_particles(path).scores, [np.nan, np.nan, 0.5])
+
+
+def test_columns_and_box_size_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("col,row,slice\n1,2,3\n")
+    words = ["convert", "a.csv", "b.cbox", "--coordinate-columns", "col, row, slice", "--box", "16"]
+    monkeypatch.setattr(sys, "argv", ["napari-tomopick", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    back = read_particles("b.cbox")
+    assert back.positions.tolist() == [[1, 2, 3]]
+    assert back.box_size == 16
+    with pytest.raises(ParameterError, match="three names of columns"):
+        convert(Path("a.csv"), Path("c.csv"), coordinate_columns="col,row")
+    with pytest.raises(ParameterError, match="names of columns are for CSV files; this is crYOLO boxes"):
+        convert(Path("b.cbox"), Path("c.csv"), coordinate_columns="a,b,c")

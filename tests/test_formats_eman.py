@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tomopick.errors import FileFormatError
+from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.particles import holds_particles, read_particles, what_is_lost, write_particles
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.protocols.convert import convert
 
 
 def tomogram(name: str, nx: int, ny: int, nz: int, size: float, **fields: object) -> Tomogram:
@@ -246,3 +247,14 @@ def test_a_text_file_of_something_else_is_not_taken_for_coordinates(tmp_path: Pa
     assert not holds_particles(path)
     with pytest.raises(FileFormatError, match=r"line 1: 'Grid 3 was thick\.' is not"):
         read_particles(path)
+
+
+def test_a_model_file_does_not_replace_an_info_file_unasked(tmp_path: Path) -> None:
+    path = info(tmp_path / "ts_info.json", [[1, 2, 3]])
+    before = path.read_text()
+    (tmp_path / "a.csv").write_text("x,y,z\n1,2,3\n")
+    with pytest.raises(ParameterError, match="a file of another program is there"):
+        convert(tmp_path / "a.csv", path)
+    assert path.read_text() == before
+    convert(tmp_path / "a.csv", tmp_path / "new.json")
+    convert(tmp_path / "a.csv", tmp_path / "new.json")

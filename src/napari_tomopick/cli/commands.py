@@ -398,6 +398,7 @@ def convert(
                 inputs.say_written(write_models(output, inputs.chosen_models(session, [], in_tomogram)))
                 return
             inputs.refuse(KNOWN, source_format=options.pop("source_format"))
+            inputs.refuse(KNOWN, coordinate_columns=options.pop("coordinate_columns"))
             options.pop("fold_shifts")  # in a project all are folded
             found = session.particles(inputs.chosen_set(session, particles).uid, in_tomogram)
             inputs.say_written(write(output, found, session.tomograms(), **options))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from napari_tomopick.models.particles import Particles, concatenate
 from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
-from napari_tomopick.protocols.describe import Progress
+from napari_tomopick.protocols.describe import Bounds, Progress
 
 MODEL_SUFFIX = ".json"
 LIST_SUFFIX = ".vll"
@@ -58,6 +59,8 @@ def convert(
     source_format: str | None = None,
     fold_shifts: bool = True,
     scipion_compatible: bool = False,
+    coordinate_columns: str | None = None,
+    box_size: Annotated[int | None, Bounds(minimum=1)] = None,
     progress: Progress | None = None,
 ) -> Written:
     """Write a particle or model file in another format, chosen by the suffix and, if need be, by name.
@@ -81,6 +84,11 @@ def convert(
     scipion_compatible : bool
         Take the coordinates of Dynamo files, read or written, for 0-based, as Scipion and copick do; Dynamo
         itself counts from 1.
+    coordinate_columns : str, optional
+        Names of the columns of a CSV file that hold x, y, z, where they are called otherwise, with commas
+        between them.
+    box_size : int, optional
+        Box size in voxels to be written, where the particles have none or another.
     progress : callable, optional
         Called with (done, total, text).
 
@@ -108,15 +116,28 @@ def convert(
         if to_models or output.suffix.lower() == ".mod":
             return write_models(output, models)
         particles = particles_of_general_models(models, str(source))
-        return write(output, particles, tomograms, format=format, scipion_compatible=writes)
+        return write(
+            output, particles, tomograms, format=format, scipion_compatible=writes, box_size=box_size
+        )
     particles = particle_files.read_particles(
         source,
         tomograms=tomograms,
         format=source_format,
         fold_shifts=fold_shifts,
         scipion_compatible=reads,
+        coordinate_columns=_names(coordinate_columns),
     )
-    return write(output, particles, tomograms, format=format, scipion_compatible=writes)
+    return write(output, particles, tomograms, format=format, scipion_compatible=writes, box_size=box_size)
+
+
+def _names(columns: str | None) -> tuple[str, ...] | None:
+    """The three names of columns between commas."""
+    if columns is None:
+        return None
+    names = tuple(name.strip() for name in columns.split(","))
+    if len(names) != 3 or not all(names):
+        raise ParameterError(f"three names of columns, for x, y and z, are needed; got {columns!r}")
+    return names
 
 
 def _about_scipion(path: Path, format: str | None, *, read: bool = False) -> bool:
@@ -136,16 +157,20 @@ def write(
     *,
     format: str | None = None,
     scipion_compatible: bool = False,
+    box_size: int | None = None,
 ) -> Written:
     """Write particles to a particle or model file, in the format named or that of the suffix.
 
-    A volume list (.vll) is written of the tomograms alone.
+    A volume list (.vll) is written of the tomograms alone. ``box_size`` replaces that of the particles.
     """
+    if box_size is not None:
+        particles = replace(particles, box_size=box_size)
     if output.suffix.lower() == LIST_SUFFIX and not format:
         names = set(particles.tomograms.tolist())
         volumes = [t.path for t in tomograms if t.name in names] or [t.path for t in tomograms]
         return Written((write_tomogram_list(output, volumes),), ("the particles",))
     if output.suffix.lower() == MODEL_SUFFIX and not format:
+        _refuse_replacing(output)
         models = models_of_particles(particles)
         return Written((model_files.write_models(output, models),), _lost_in_models(particles))
     lost = particle_files.what_is_lost(output, particles, format=format)
@@ -155,6 +180,15 @@ def write(
     return Written(files, lost, particle_files.format_to_write(output, format).title if format else "")
 
 
+def _refuse_replacing(output: Path) -> None:
+    """Refuse to write a model file over a .json file of another program."""
+    if output.suffix.lower() == MODEL_SUFFIX and particle_files.holds_particles(output):
+        raise ParameterError(
+            f"{output}: a file of another program is there, and would be replaced by a model file; name the "
+            "format to write into it (--format eman, copick or copick-project), or choose another name"
+        )
+
+
 def _lost_in_models(particles: Particles) -> tuple[str, ...]:
     scores = ("scores",) if np.isfinite(particles.scores).any() else ()
     return (*scores, "ids", *(f"column {c}" for c in particles.table.columns))
@@ -162,6 +196,7 @@ def _lost_in_models(particles: Particles) -> tuple[str, ...]:
 
 def write_models(output: Path, models: Sequence[Model]) -> Written:
     """Write models to a model file (.json, .mod)."""
+    _refuse_replacing(output)
     return Written((model_files.write_models(output, models),), model_files.what_is_lost(output, models))
 
 

@@ -95,7 +95,7 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
     if np.isnan(width).any() or np.isnan(height).any():
         raise FileFormatError(
             f"cannot write {path}: a .cbox file has boxes, and the box size of these particles is not known; "
-            "give it (--box-size)"
+            "give it (--box)"
         )
     columns: dict[str, Any] = {
         "CoordinateX": particles.positions[:, 0] - width / 2,

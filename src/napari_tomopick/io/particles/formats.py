@@ -119,10 +119,16 @@ FORMATS: tuple[Format, ...] = (
         shifts=("dyn_dx", "dyn_dy", "dyn_dz"),
         options=("fold_shifts", "scipion_compatible"),
     ),
-    Format("csv", "CSV or TSV", (".csv", ".tsv"), "csv_table", box_size=True, columns=ALL),
     Format(
-        "peet", "PEET motive list", (".csv",), "peet", ids=False, groups=False, columns=("peet_column_",)
+        "csv",
+        "CSV or TSV",
+        (".csv", ".tsv"),
+        "csv_table",
+        box_size=True,
+        columns=ALL,
+        options=("coordinate_columns",),
     ),
+    Format("peet", "PEET motive list", (".csv",), "peet", ids=False, groups=False, columns=("peet_column_",)),
     Format(
         "imod",
         "IMOD points with slicer angles",
