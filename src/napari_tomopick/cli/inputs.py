@@ -20,7 +20,7 @@ from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import SUFFIX as PROJECT_SUFFIX
 from napari_tomopick.project import ParticleSet, Session
-from napari_tomopick.protocols.convert import Written, particles_of_general_models, write
+from napari_tomopick.protocols.convert import MODELS_ALONE, Written, particles_of_general_models, write
 from napari_tomopick.protocols.import_tomograms import assumed_of, describe_tomogram, with_tilt_range
 from napari_tomopick.protocols.jobs import Job
 
@@ -135,7 +135,7 @@ def particles_from(path: Path, tomogram: Tomogram) -> Particles:
     ParameterError
         If the file holds particles of several tomograms and none of them has this one's name.
     """
-    if path.suffix.lower() == ".json" and not holds_particles(path):
+    if path.suffix.lower() in MODELS_ALONE and not holds_particles(path):
         particles = particles_of_general_models(models_from(path, tomogram), str(path))
     else:
         particles = read_particles(path, tomograms=[tomogram])

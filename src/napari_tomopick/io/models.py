@@ -14,12 +14,15 @@ import numpy as np
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.atomic import atomic_path, check_target
+from napari_tomopick.io.dynamo_models import read_omd
 from napari_tomopick.io.imod import ImodFile, ImodObject, read_imod, write_imod
 from napari_tomopick.models.user_points import Model, ModelType
 
 FORMAT = "tomopick-models"
 VERSION = 1
-SUFFIXES = (".json", ".mod")
+SUFFIXES = (".json", ".mod", ".omd")
+"""Of the files that can be read."""
+WRITE_SUFFIXES = (".json", ".mod")
 MARKER = " marker"
 """An IMOD object of this ending holds the side marker of the model before the ending."""
 
@@ -30,8 +33,8 @@ def read_models(path: str | os.PathLike[str]) -> list[Model]:
     Parameters
     ----------
     path : path-like
-        .json, or .mod: there each object is a model, each contour a level; loose points are a general
-        model, all others a surface.
+        .json; .mod: there each object is a model, each contour a level; loose points are a general model, all
+        others a surface; .omd of Dynamo, with mat-io.
 
     Raises
     ------
@@ -41,6 +44,8 @@ def read_models(path: str | os.PathLike[str]) -> list[Model]:
     suffix = Path(path).suffix.lower()
     if suffix == ".mod":
         return _from_imod(path)
+    if suffix == ".omd":
+        return read_omd(Path(path))
     if suffix != ".json":
         raise FileFormatError(f"{path}: not a model file; these are read: {' '.join(SUFFIXES)}")
     try:
@@ -124,8 +129,8 @@ def check_output(path: str | os.PathLike[str]) -> None:
     TomopickError
         If there is no such folder, or a folder of this name.
     """
-    if Path(path).suffix.lower() not in SUFFIXES:
-        raise FileFormatError(f"cannot write {path}: models are written as {' '.join(SUFFIXES)}")
+    if Path(path).suffix.lower() not in WRITE_SUFFIXES:
+        raise FileFormatError(f"cannot write {path}: models are written as {' '.join(WRITE_SUFFIXES)}")
     check_target(path)
 
 

@@ -20,6 +20,8 @@ from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.protocols.describe import Bounds, Progress
 
 MODEL_SUFFIX = ".json"
+MODELS_ALONE = (MODEL_SUFFIX, ".omd")
+"""Suffixes of files that hold models where they do not hold particles (of .mod, points are particles too)."""
 LIST_SUFFIX = ".vll"
 
 
@@ -110,7 +112,7 @@ def convert(
     if scipion_compatible and not (reads or writes):
         raise ParameterError("compatibility with Scipion is about Dynamo tables; neither file is one")
     to_models = output.suffix.lower() == MODEL_SUFFIX and not format
-    of_models = source.suffix.lower() == MODEL_SUFFIX and not particle_files.holds_particles(source)
+    of_models = source.suffix.lower() in MODELS_ALONE and not particle_files.holds_particles(source)
     if not source_format and (of_models or (to_models and source.suffix.lower() == ".mod")):
         models = model_files.read_models(source)
         if to_models or output.suffix.lower() == ".mod":

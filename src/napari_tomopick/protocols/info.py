@@ -62,7 +62,7 @@ def info(
         return _describe_project(path)
     if particle_files.holds_particles(path):
         return _describe_particles(particle_files.read_particles(path, tomograms=tomograms))
-    if path.suffix.lower() == ".json":
+    if path.suffix.lower() in (".json", ".omd"):
         return _describe_models(model_files.read_models(path))
     return _describe_volume(
         open_volume(path, voxel_size_angstrom=voxel_size_angstrom, override_header=True), progress

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_tomopick.errors import FileFormatError
+from napari_tomopick.io import matlab
 from napari_tomopick.io.atomic import atomic_path
 from napari_tomopick.io.volumes.registry import SUFFIXES
 
@@ -109,18 +109,7 @@ def _from_catalogue(path: Path) -> list[Path]:
         f"put the volume list of the catalogue beside it as {beside.name} (one path in each line), "
         "or name the tomograms themselves"
     )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # mat-io sets a pandas option that newer pandas calls outdated
-            from matio import load_from_mat
-    except ImportError as error:
-        raise FileFormatError(
-            f"{path}: reading a catalogue needs mat-io (pip install 'napari-tomopick[dynamo]'); or {remedy}"
-        ) from error
-    try:
-        content = load_from_mat(str(path))
-    except Exception as error:  # whatever a decoder of dumped MATLAB objects raises is about this file
-        raise FileFormatError(f"{path}: mat-io cannot read this catalogue ({error}); {remedy}") from error
+    content = matlab.load(path, "catalogue", remedy)
     files = list(dict.fromkeys(_volume_files(content)))
     missing = [f for f in files if not (path.parent / f).exists()]
     if not files or missing:
