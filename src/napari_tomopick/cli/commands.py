@@ -13,7 +13,9 @@ from napari_tomopick import __version__
 from napari_tomopick.cli import inputs
 from napari_tomopick.cli.generate import with_options
 from napari_tomopick.errors import ParameterError, TomopickError
+from napari_tomopick.io.meshes import SUFFIXES as MESH_SUFFIXES
 from napari_tomopick.io.models import check_output
+from napari_tomopick.models.imported_surface import ImportedSurface
 from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.project import Session
@@ -24,6 +26,7 @@ from napari_tomopick.protocols.convert import MODEL_SUFFIX, write, write_models
 from napari_tomopick.protocols.convert import convert as convert_step
 from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
 from napari_tomopick.protocols.extract import extract as extract_step
+from napari_tomopick.protocols.convert_meshes import imported_surface
 from napari_tomopick.protocols.import_picks import SUFFIXES as PICK_SUFFIXES
 from napari_tomopick.protocols.import_picks import holds_picks
 from napari_tomopick.protocols.import_tomograms import assumed_of, import_tomograms
@@ -210,11 +213,18 @@ def crop_points(
 def orient(
     points: Annotated[Path, typer.Argument(help="General points or particles: a file, or a project.")],
     models: Annotated[
-        Path | None, typer.Argument(metavar="[MODELS]", help="Model file with the membranes.")
+        Path | None,
+        typer.Argument(
+            metavar="[MODELS]",
+            help=f"Model file with the membranes, or a mesh ({' '.join(MESH_SUFFIXES)}).",
+        ),
     ] = None,
     output: Output = None,
     tomogram: Annotated[Path | None, typer.Option(help="The tomogram both lie in.")] = None,
     voxel_size: VoxelSize = None,
+    mesh_unit: Annotated[
+        str | None, typer.Option(help="What the coordinates of a mesh are: voxel, angstrom or nm.")
+    ] = None,
     point: Annotated[
         list[str] | None,
         typer.Option("--points", help="In a project: the general models, or the particle set, to orient."),
@@ -227,7 +237,7 @@ def orient(
 ) -> None:
     """Orient points by the nearest membrane: outward, away from its side marker."""
     if inputs.is_project(points):
-        inputs.refuse(KNOWN, MODELS=models, tomogram=tomogram, voxel_size=voxel_size)
+        inputs.refuse(KNOWN, MODELS=models, tomogram=tomogram, voxel_size=voxel_size, mesh_unit=mesh_unit)
         with Session.open(points) as session:
             job = jobs.orient_job(
                 session,
@@ -241,11 +251,18 @@ def orient(
     if models is None or output is None or tomogram is None:
         raise ParameterError("orienting files needs POINTS, MODELS, --tomogram FILE and -o FILE")
     target = inputs.tomogram_file(tomogram, voxel_size)
-    found = inputs.models_from(models, target, surface)
-    surfaces = [model for model in found if model.type in SURFACE_TYPES]
-    if not surfaces:
-        types = ", ".join(f"{model.name!r} is a {model.type.value} model" for model in found)
-        raise ParameterError(f"{models}: no surface or vesicle to orient by: {types or 'it has no model'}")
+    if models.suffix.lower() in MESH_SUFFIXES:
+        inputs.refuse("a mesh is one surface", surface=surface)
+        surfaces: list[Model | ImportedSurface] = [imported_surface(models, mesh_unit, target)]
+    else:
+        inputs.refuse("this is for meshes", mesh_unit=mesh_unit)
+        found = inputs.models_from(models, target, surface)
+        surfaces = [model for model in found if model.type in SURFACE_TYPES]
+        if not surfaces:
+            types = ", ".join(f"{model.name!r} is a {model.type.value} model" for model in found)
+            raise ParameterError(
+                f"{models}: no surface or vesicle to orient by: {types or 'it has no model'}"
+            )
     with inputs.progress_bar() as progress:
         result = orient_step(
             inputs.particles_from(points, target), surfaces, [target], **options, progress=progress
@@ -399,6 +416,7 @@ def convert(
                 return
             inputs.refuse(KNOWN, source_format=options.pop("source_format"))
             inputs.refuse(KNOWN, coordinate_columns=options.pop("coordinate_columns"))
+            inputs.refuse("this is for model files", mesh_unit=options.pop("mesh_unit"))
             options.pop("fold_shifts")  # in a project all are folded
             found = session.particles(inputs.chosen_set(session, particles).uid, in_tomogram)
             inputs.say_written(write(output, found, session.tomograms(), **options))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.meshes import Mesh
 from napari_tomopick.models.crop_points import mesh_and_messages, parameters_for
+from napari_tomopick.models.imported_surface import ImportedSurface
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import Model
 
@@ -101,7 +102,7 @@ def relation_to_surfaces(particles: Particles, surfaces: Sequence[Model]) -> Mem
 
 
 def surface_mesh(
-    surface: Model,
+    surface: Model | ImportedSurface,
     particles: Particles | None = None,
     *,
     mesh_parameter: float = 5.0,
@@ -112,8 +113,8 @@ def surface_mesh(
 
     Parameters
     ----------
-    surface : Model
-        Its own parameters (closed, center, radius) count.
+    surface : Model or ImportedSurface
+        A model's own parameters (closed, center, radius) count.
     particles : Particles, optional
         What it is to be compared with: must have the same voxel size.
     mesh_parameter, max_triangles, subdivision
@@ -128,6 +129,8 @@ def surface_mesh(
     """
     if particles is not None:
         _check_voxel_size(particles, surface)
+    if isinstance(surface, ImportedSurface):
+        return surface.mesh, surface.messages
     own = {k: surface.parameters[k] for k in ("closed", "center", "radius") if k in surface.parameters}
     return mesh_and_messages(
         surface,
@@ -138,7 +141,7 @@ def surface_mesh(
     )
 
 
-def _check_voxel_size(particles: Particles, surface: Model) -> None:
+def _check_voxel_size(particles: Particles, surface: Model | ImportedSurface) -> None:
     a, b = particles.voxel_size_angstrom, surface.voxel_size_angstrom
     if a is not None and b is not None and abs(a - b) > 1e-3 * b:
         raise ParameterError(

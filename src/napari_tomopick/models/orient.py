@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.errors import ModelError, ParameterError
 from napari_tomopick.geometry import orientations
+from napari_tomopick.models.imported_surface import ImportedSurface
 from napari_tomopick.models.membrane_relation import surface_mesh
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.user_points import Model
@@ -37,7 +38,7 @@ class Oriented:
 
 def orient(
     particles: Particles,
-    surfaces: Sequence[Model],
+    surfaces: Sequence[Model | ImportedSurface],
     *,
     max_distance: float | None = None,
     twist_seed: int | None = None,
@@ -52,7 +53,7 @@ def orient(
     Parameters
     ----------
     particles : Particles
-    surfaces : sequence of Model
+    surfaces : sequence of Model or ImportedSurface
         Surfaces or vesicles, picked at the voxel size of the particles. A particle is oriented by those of
         its own tomogram; a particle or surface without a tomogram goes with all.
     max_distance : float, optional

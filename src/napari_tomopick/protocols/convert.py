@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from napari_tomopick.models.particles import Particles, concatenate
 from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
+from napari_tomopick.protocols.convert_meshes import MESH_SUFFIXES, write_surfaces
 from napari_tomopick.protocols.describe import Bounds, Progress
 
 MODEL_SUFFIX = ".json"
@@ -63,6 +64,7 @@ def convert(
     scipion_compatible: bool = False,
     coordinate_columns: str | None = None,
     box_size: Annotated[int | None, Bounds(minimum=1)] = None,
+    mesh_unit: Literal["voxel", "angstrom", "nm"] | None = None,
     progress: Progress | None = None,
 ) -> Written:
     """Write a particle or model file in another format, chosen by the suffix and, if need be, by name.
@@ -91,6 +93,9 @@ def convert(
         between them.
     box_size : int, optional
         Box size in voxels to be written, where the particles have none or another.
+    mesh_unit : "voxel", "angstrom" or "nm", optional
+        Unit of the coordinates in a mesh (.ply, .obj, .stl, .glb), which is the surfaces of a model file, or
+        another mesh.
     progress : callable, optional
         Called with (done, total, text).
 
@@ -107,6 +112,13 @@ def convert(
         If user points of a surface or the like would lose their meaning.
     """
     source, output = Path(source), Path(output)
+    if output.suffix.lower() in MESH_SUFFIXES:
+        return Written(*write_surfaces(source, output, tomograms, mesh_unit))
+    if mesh_unit is not None or source.suffix.lower() in MESH_SUFFIXES:
+        raise ParameterError(
+            f"{source}, {output}: a mesh is a surface, and is written of surfaces "
+            f"({' '.join(MESH_SUFFIXES)}); to orient particles by one, give it to orient"
+        )
     reads = scipion_compatible and _about_scipion(source, source_format, read=True)
     writes = scipion_compatible and _about_scipion(output, format)
     if scipion_compatible and not (reads or writes):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_tomopick.errors import ModelError
 from napari_tomopick.models import orient as geometry
 from napari_tomopick.models.crop_points import check_points
+from napari_tomopick.models.imported_surface import ImportedSurface
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model
@@ -53,7 +54,7 @@ class OrientedParticles:
 
 def orient(
     particles: Particles,
-    surfaces: Sequence[Model],
+    surfaces: Sequence[Model | ImportedSurface],
     tomograms: Sequence[Tomogram] = (),
     *,
     max_distance: Annotated[float | None, Bounds(minimum=0)] = None,
@@ -72,8 +73,8 @@ def orient(
     ----------
     particles : Particles
         Their own orientation is replaced.
-    surfaces : sequence of Model
-        Surfaces and vesicles.
+    surfaces : sequence of Model or ImportedSurface
+        Surfaces and vesicles, or meshes of another program.
     tomograms : sequence of Tomogram
         With it, points of a membrane outside its tomogram are an error.
     max_distance : float, optional
@@ -105,6 +106,8 @@ def orient(
         raise ModelError("there are no points to orient")
     by_name = {tomogram.name: tomogram for tomogram in tomograms}
     for model in surfaces:
+        if isinstance(model, ImportedSurface):
+            continue
         tomogram = by_name.get(model.tomogram)
         if tomogram is not None and model.voxel_size_angstrom in (None, tomogram.voxel_size_angstrom):
             check_points(model, tomogram.shape, given={"center", "radius"} <= set(model.parameters))
