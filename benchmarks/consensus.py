@@ -45,7 +45,8 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.picking.agreement import Agreement, Score, matched
-from napari_tomopick.picking.consensus import Consensus, Picker, consensus
+from napari_tomopick.picking.consensus import Consensus, consensus
+from napari_tomopick.picking.consensus_pickers import Picker
 from napari_tomopick.picking.scipion_consensus import scipion_consensus
 from napari_tomopick.protocols.agreement_picture import save_agreement_picture
 

@@ -12,7 +12,8 @@ from PIL import Image
 from napari_tomopick.errors import ParameterError, TomopickError
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.picking.agreement import Agreement, matched, score_against
-from napari_tomopick.picking.consensus import Picker, consensus
+from napari_tomopick.picking.consensus import consensus
+from napari_tomopick.picking.consensus_pickers import Picker
 from napari_tomopick.protocols.agreement_picture import MOST, save_agreement_picture
 from napari_tomopick.protocols.agreement_table import save_agreement_table
 

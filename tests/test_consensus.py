@@ -9,121 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.transform import Rotation
 
+from consensus_sets import THREE, A, B, C, about_z, along_x, of, picks, places
 from napari_tomopick.errors import Cancelled, ParameterError
-from napari_tomopick.geometry.rotation_means import mean_rotations
-from napari_tomopick.geometry.symmetry import angles_between, point_group
 from napari_tomopick.models.particles import Particles
-from napari_tomopick.picking.consensus import Picker, consensus
+from napari_tomopick.picking.consensus import consensus
 from napari_tomopick.picking.consensus_clusters import clusters
-from napari_tomopick.picking.scipion_consensus import scipion_consensus
-
-
-def picks(*positions, **given):
-    return Particles(np.array(positions, float).reshape(-1, 3), **given)
-
-
-def along_x(*x, **given):
-    return picks(*([value, 0, 0] for value in x), **given)
-
-
-def about_z(*degrees):
-    return Rotation.from_euler("z", np.array(degrees, float)[:, None], degrees=True)
-
-
-def of(*sets, weights=None):
-    weights = weights or [1.0] * len(sets)
-    return [Picker("ABCDEFG"[k], s, w) for k, (s, w) in enumerate(zip(sets, weights, strict=True))]
-
-
-A = picks([0, 0, 0], [100, 0, 0])
-B = picks([6, 0, 0], [200, 0, 0])
-C = picks([3, 3, 0])
-THREE = of(A, B, C)
-ALL_OF_THEM = [[3, 1, 0], [100, 0, 0], [200, 0, 0]]
-
-
-def places(result):
-    return sorted(result.particles.positions.tolist())
-
-
-@pytest.mark.parametrize("function", [consensus, scipion_consensus])
-@pytest.mark.parametrize(
-    ("votes", "mode", "expected"),
-    [
-        (-1, "atleast", ALL_OF_THEM[:1]),
-        (3, "atleast", ALL_OF_THEM[:1]),
-        (2, "atleast", ALL_OF_THEM[:1]),
-        (1, "atleast", ALL_OF_THEM),
-        (1, "exactly", ALL_OF_THEM[1:]),
-        (2, "exactly", []),
-        (3, "exactly", ALL_OF_THEM[:1]),
-    ],
-)
-def test_the_worked_example(function, votes, mode, expected):
-    result = function(THREE, radius=10, votes=votes, mode=mode)
-    np.testing.assert_allclose(np.array(places(result)).reshape(-1, 3), np.array(expected).reshape(-1, 3))
-
-
-class TestScipion:
-    def test_votes_out_of_range_mean_all(self):
-        for votes in (0, -7, 5):
-            assert places(scipion_consensus(THREE, votes=votes)) == ALL_OF_THEM[:1]
-
-    def test_just_the_radius_is_too_far(self):
-        assert len(scipion_consensus(of(along_x(0), along_x(10))).particles) == 0
-        assert places(scipion_consensus(of(along_x(0), along_x(9)))) == [[4.5, 0, 0]]
-
-    def test_positions_are_cut_off_towards_the_centre(self):
-        sets = of(along_x(0.9, 59.1))
-        assert places(scipion_consensus(sets)) == [[0, 0, 0], [59, 0, 0]]
-        centred = scipion_consensus(sets, centres=[{"": (50, 0, 0)}])
-        assert places(centred) == [[1, 0, 0], [59, 0, 0]]
-
-    def test_binnings_are_scaled_about_the_centre(self):
-        coarse = replace(along_x(60), voxel_size_angstrom=10.0)
-        fine = replace(along_x(121), voxel_size_angstrom=5.0)
-        result = scipion_consensus(of(coarse, fine), centres=[{"": (50, 0, 0)}, {"": (100, 0, 0)}])
-        # 10 and 21 from the centre: 10.5 becomes 10
-        assert places(result) == [[60, 0, 0]]
-
-    def test_orientations_depend_on_the_order(self):
-        def angle(*degrees):
-            sets = of(*(along_x(0, rotations=about_z(d)) for d in degrees))
-            return scipion_consensus(sets).particles.rotations.as_euler("zyx", degrees=True)[0, 0]
-
-        # but for two decimals in the matrix
-        assert angle(0, 90, 0) == pytest.approx(22.5, abs=0.2)
-        assert angle(0, 0, 90) == pytest.approx(45, abs=0.01)
-        assert angle(0, 30) != pytest.approx(15, abs=0.001)
-
-    def test_each_pick_is_a_vote_and_the_last_tells_the_group(self):
-        result = scipion_consensus(
-            of(along_x(0, 4, groups=[5, 5]), along_x(1, groups=[7])), votes=2, mode="exactly"
-        )
-        # the two of the first stay apart
-        assert places(result) == [[0.5, 0, 0]]
-        assert result.particles.groups.tolist() == [7]
-        assert scipion_consensus(of(along_x(0), along_x(1, 2)), votes=2).particles.table.votes.tolist() == [3]
-
-    def test_one_set_is_put_together_with_itself(self):
-        result = scipion_consensus(of(along_x(0, 4, 8)), votes=1)
-        assert places(result) == [[4, 0, 0]]
-
-    def test_only_tomograms_of_the_first(self):
-        one, two = along_x(0, tomograms=["a"]), along_x(0, 50, tomograms=["a", "b"])
-        assert scipion_consensus(of(one, two), votes=1).particles.tomograms.tolist() == ["a"]
-        assert set(scipion_consensus(of(two, one), votes=1).particles.tomograms) == {"a", "b"}
-        # all of them, and one has none
-        assert scipion_consensus(of(two, one)).particles.tomograms.tolist() == ["a"]
-
-    def test_groups_come_in_order(self):
-        first = along_x(0, 50, 100, groups=[3, 1, 2])
-        assert scipion_consensus(of(first), votes=1).particles.groups.tolist() == [1, 2, 3]
-
-    def test_jaccard_index(self):
-        assert scipion_consensus(THREE).notes == ("the tomogram: Jaccard index as Scipion has it 0.600000",)
+from napari_tomopick.picking.consensus_pickers import Picker
 
 
 class TestClusters:
@@ -237,6 +129,19 @@ class TestWhatComesOut:
         assert found.groups.tolist() == [4, 4]
         assert found.table.group_B.tolist() == [4, 5]
 
+    def test_what_belongs_to_whole_files(self):
+        def with_blocks(x, value):
+            table = pd.DataFrame({"lot": [1]})
+            table.attrs = {"star_blocks": {"optics": value}}
+            return along_x(x, table=table)
+
+        alike = consensus(of(with_blocks(0, [7]), with_blocks(1, [7])))
+        assert alike.particles.table.attrs == {"star_blocks": {"optics": [7]}}
+        assert alike.notes == ()
+        unlike = consensus(of(with_blocks(0, [7]), with_blocks(1, [8])))
+        assert unlike.particles.table.attrs == {}
+        assert unlike.notes[0].startswith("the other blocks of the files are not kept")
+
     def test_names_that_cannot_stand_in_a_column(self):
         sets = [Picker("by hand", along_x(0)), Picker("by/hand", along_x(1))]
         assert consensus(sets).particles.table.voters.tolist() == ["by_hand+by_hand_2"]
@@ -314,27 +219,6 @@ class TestRefusals:
 
         with pytest.raises(Cancelled):
             consensus(THREE, progress=stop)
-
-
-class TestMeanRotations:
-    @pytest.mark.parametrize("symmetry", ["C1", "C6", "D3", "T", "O", "I"])
-    def test_any_equivalent_gives_the_same_mean(self, symmetry):
-        group, rng = point_group(symmetry), np.random.default_rng(1)
-        true = Rotation.random(30, rng=2)
-        labels = np.repeat(np.arange(30), 4)
-        near = true[labels] * Rotation.from_rotvec(rng.normal(0, 2, (120, 3)), degrees=True)
-        turned = near * group[rng.integers(0, len(group), 120)]
-        mean, spread = mean_rotations(turned, labels, np.ones(120), group)
-        plain, plain_spread = mean_rotations(near, labels, np.ones(120), point_group("C1"))
-        np.testing.assert_allclose(angles_between(mean, plain, group), 0, atol=1e-5)
-        np.testing.assert_allclose(spread, plain_spread, atol=1e-6)
-        # the root mean square of four, each off by 2 degrees along each axis
-        assert 2 < spread.mean() < 2 * np.sqrt(3)
-
-    def test_scipy_agrees(self):
-        rotations, weights = Rotation.random(5, rng=3), [1, 2, 3, 4, 0.5]
-        mean, _ = mean_rotations(rotations, np.zeros(5, int), weights, point_group("C1"))
-        assert (mean[0].inv() * rotations.mean(weights)).magnitude() < 1e-7
 
 
 def same(one, other):

@@ -18,35 +18,16 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry import orientations
-from napari_tomopick.geometry.coordinates import binning_ratio
 from napari_tomopick.geometry.rotation_means import mean_rotations
 from napari_tomopick.geometry.symmetry import point_group
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.picking.consensus_clusters import clusters
 from napari_tomopick.picking.consensus_columns import Votes, consensus_columns, labels_of, ranks
+from napari_tomopick.picking.consensus_pickers import Picker, check_pickers, on_one_grid
 
 Mode = Literal["atleast", "exactly"]
 Absent = Literal["counts", "abstains"]
 ALL = -1
-
-
-@dataclass(frozen=True, eq=False)
-class Picker:
-    """The picks of one picker, which has one vote.
-
-    Parameters
-    ----------
-    name : str
-        Unlike that of the others.
-    particles : Particles
-        In any number of tomograms.
-    weight : float
-        How much its picks count in the mean position, orientation and score; above 0. Votes are not weighted.
-    """
-
-    name: str
-    particles: Particles
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +154,15 @@ def consensus(
     voted = (picks >= 0).sum(axis=1)
     kept = voted == needed[where] if mode == "exactly" else voted >= needed[where]
     particles = _particles(pickers, found, label, votes_at, kept, turned, group)
+    whole = [p.particles.table.attrs for p in pickers if len(p.particles)]
+    if any(whole):
+        # what belongs to a whole file, such as the optics groups of a STAR file
+        if all(attributes == whole[0] for attributes in whole):
+            particles.table.attrs = whole[0]
+        else:
+            notes.append(
+                "the other blocks of the files are not kept, as they are not the same in all of them"
+            )
     bare = int(np.isnan(particles.table["angle_spread"]).sum())
     if bare and turned.any():
         notes.append(
@@ -180,75 +170,6 @@ def consensus(
         )
     names = np.array(found.tomograms, np.str_)[where] if count else np.empty(0, np.str_)
     return Consensus(particles, tuple(p.name for p in pickers), picks, names, kept, tuple(notes))
-
-
-def check_pickers(pickers: Sequence[Picker]) -> None:
-    """See that there are pickers, with names and weights that can be.
-
-    Raises
-    ------
-    ParameterError
-    """
-    if not pickers:
-        raise ParameterError("a consensus takes at least one set of picks")
-    names = [p.name for p in pickers]
-    for name in names:
-        if not name.strip():
-            raise ParameterError("every set of picks needs a name")
-        if names.count(name) > 1:
-            raise ParameterError(f"two sets are called {name!r}: each picker votes once, under its own name")
-    for picker in pickers:
-        if not (np.isfinite(picker.weight) and picker.weight > 0):
-            raise ParameterError(f"the weight of {picker.name} must be a number above 0, got {picker.weight}")
-
-
-def on_one_grid(pickers: Sequence[Picker]) -> tuple[list[Picker], list[str]]:
-    """Express all picks on the grid of the first picker, in tomograms with names; and what was assumed.
-
-    Raises
-    ------
-    ParameterError
-        If voxel sizes differ and one is not known, or some picks do not tell their tomogram and there are
-        several.
-    """
-    sizes = {p.name: p.particles.voxel_size_angstrom for p in pickers}
-    known = {name: size for name, size in sizes.items() if size is not None}
-    unknown = [p.name for p in pickers if sizes[p.name] is None and len(p.particles)]
-    notes: list[str] = []
-    grid = next((sizes[p.name] for p in pickers if sizes[p.name] is not None), None)
-    if grid is not None:
-        differ = {name: size for name, size in known.items() if binning_ratio(size, grid) != 1}
-        if unknown and differ:
-            told = ", ".join(f"{name} {size:g} Å" for name, size in known.items())
-            raise ParameterError(
-                f"the voxel size of {', '.join(unknown)} is not known, and those of the others differ "
-                f"({told}): give the tomogram too"
-            )
-        if unknown:
-            notes.append(
-                f"{', '.join(unknown)}: no voxel size in it; taken to be {grid:g} Å as in the others"
-            )
-    named = sorted({str(name) for p in pickers for name in np.unique(p.particles.tomograms)} - {""})
-    nameless = [p.name for p in pickers if (p.particles.tomograms == "").any()]
-    if nameless and len(named) > 1:
-        raise ParameterError(
-            f"{', '.join(nameless)}: picks that do not tell their tomogram, and the others lie in "
-            f"{len(named)} of them ({', '.join(named[:5])}): give the tomogram too"
-        )
-    if nameless and named:
-        notes.append(f"{', '.join(nameless)}: no tomogram in it; taken to be {named[0]} as in the others")
-    changed = []
-    for picker in pickers:
-        particles = picker.particles
-        if particles.voxel_size_angstrom is None or grid is None:
-            particles = replace(particles, voxel_size_angstrom=grid)
-        else:
-            particles = particles.rescaled(grid)
-        if named:
-            names = np.where(particles.tomograms == "", named[0], particles.tomograms)
-            particles = replace(particles, tomograms=names.astype(np.str_))
-        changed.append(replace(picker, particles=particles))
-    return changed, notes
 
 
 @dataclass(frozen=True, eq=False)

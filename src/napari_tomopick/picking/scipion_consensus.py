@@ -28,7 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.models.particles import Particles
-from napari_tomopick.picking.consensus import Consensus, Mode, Picker, check_pickers
+from napari_tomopick.picking.consensus import Consensus, Mode
+from napari_tomopick.picking.consensus_pickers import Picker, check_pickers
 
 Array = NDArray[np.float64]
 

@@ -6,10 +6,9 @@ Trans. Vis. Comput. Graph. 20, 1983): circles of a Venn diagram cannot be told a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -17,6 +16,9 @@ import numpy as np
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import atomic_path
 from napari_tomopick.picking.agreement import Agreement
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SUFFIXES = (".png", ".svg")
 MOST = 20
@@ -59,10 +61,16 @@ def save_agreement_picture(path: Path, agreement: Agreement, title: str = "") ->
         If it cannot be written.
     """
     check_picture(path)
-    write: Callable[..., None] = _write_svg if path.suffix.lower() == ".svg" else _write_png
-    shapes, width, height = _shapes(agreement, title)
     with atomic_path(path) as temporary:
-        write(temporary, shapes, width, height)
+        if path.suffix.lower() == ".svg":
+            _write_svg(temporary, *_shapes(agreement, title))
+        else:
+            agreement_image(agreement, title).save(temporary)
+
+
+def agreement_image(agreement: Agreement, title: str = "") -> Image:
+    """The picture of `save_agreement_picture` as a Pillow image, twice as large as it is to be shown."""
+    return _drawn(*_shapes(agreement, title))
 
 
 def check_picture(path: Path) -> None:
@@ -146,7 +154,7 @@ def _write_svg(path: Path, shapes: list[_Shape], width: int, height: int) -> Non
     path.write_text("\n".join([*lines, "</svg>", ""]), encoding="utf-8")
 
 
-def _write_png(path: Path, shapes: list[_Shape], width: int, height: int) -> None:
+def _drawn(shapes: list[_Shape], width: int, height: int) -> Image:
     from PIL import Image, ImageDraw, ImageFont
 
     # twice as large, for screens of today and for slides
@@ -167,4 +175,4 @@ def _write_png(path: Path, shapes: list[_Shape], width: int, height: int) -> Non
         elif shape.text:
             font = fonts.setdefault(c, ImageFont.load_default(c))
             draw.text((a, b), shape.text, fill=shape.colour, font=font, anchor=anchors[shape.anchor])
-    picture.save(path)
+    return picture

@@ -14,8 +14,9 @@ from napari_tomopick.geometry.coordinates import SAME_RATIO
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.picking.agreement import Agreement, Score, score_against
-from napari_tomopick.picking.consensus import Consensus, Picker, check_pickers, on_one_grid
+from napari_tomopick.picking.consensus import Consensus
 from napari_tomopick.picking.consensus import consensus as agreed
+from napari_tomopick.picking.consensus_pickers import Picker, check_pickers, on_one_grid
 from napari_tomopick.picking.scipion_consensus import scipion_consensus
 from napari_tomopick.protocols.describe import Bounds, Progress
 
