@@ -17,8 +17,10 @@ from napari_tomopick.models.particles import Particles, concatenate
 from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
+from napari_tomopick.protocols import dynamo_folder
 from napari_tomopick.protocols.convert_meshes import MESH_SUFFIXES, write_surfaces
 from napari_tomopick.protocols.describe import Bounds, Progress
+from napari_tomopick.protocols.subtomograms import read_subtomograms
 
 MODEL_SUFFIX = ".json"
 MODELS_ALONE = (MODEL_SUFFIX, ".omd")
@@ -79,7 +81,7 @@ def convert(
         Needed where a format depends on the size or voxel size of the tomogram.
     format : str, optional
         Name of the format to write, where several have the suffix; a name that is not known gives the
-        list of them.
+        list of them. "dynamo-folder" turns a folder of subtomograms into one of Dynamo's.
     source_format : str, optional
         Format of the source, where its suffix and content do not say it.
     fold_shifts : bool
@@ -112,6 +114,9 @@ def convert(
         If user points of a surface or the like would lose their meaning.
     """
     source, output = Path(source), Path(output)
+    if format == dynamo_folder.FORMAT:
+        boxes = read_subtomograms(source)
+        return Written(dynamo_folder.write_dynamo_folder(boxes, output, progress=progress))
     if output.suffix.lower() in MESH_SUFFIXES:
         return Written(*write_surfaces(source, output, tomograms, mesh_unit))
     if mesh_unit is not None or source.suffix.lower() in MESH_SUFFIXES:

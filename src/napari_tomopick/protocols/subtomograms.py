@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import identity
 from napari_tomopick.io.particles import read_particles, star, write_particles
-from napari_tomopick.io.volumes import write_mrc
+from napari_tomopick.io.volumes import em, write_mrc
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
@@ -30,9 +30,8 @@ PARTICLES = "particles.star"
 TABLE = "particles.tbl"
 
 
-def file_name(particle_id: int) -> str:
-    """File of one particle, as Dynamo names them in a data folder."""
-    return f"particle_{particle_id:06d}.mrc"
+PATTERN = "particle_{:06d}.mrc"
+"""File of one particle, as Dynamo names them in a data folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +67,8 @@ class Subtomograms:
         Ids of particles without a box, and of those whose box left the volume and was filled.
     messages : tuple of str
         What a user should know.
+    pattern : str
+        How the file of a particle is called, by its id.
     """
 
     folder: Path
@@ -83,6 +84,7 @@ class Subtomograms:
     skipped: tuple[int, ...] = ()
     padded: tuple[int, ...] = ()
     messages: tuple[str, ...] = field(default=())
+    pattern: str = PATTERN
 
     def __len__(self) -> int:
         return len(self.particles)
@@ -110,11 +112,13 @@ class Subtomograms:
             If its file is missing, damaged, or of another size.
         """
         n = self.box_size
-        path = self.folder / (STACK if self.stack else file_name(int(self.particles.ids[row])))
+        path = self.folder / (STACK if self.stack else self.pattern.format(int(self.particles.ids[row])))
         try:
             if self.stack:
                 with mrcfile.mmap(path, mode="r") as mrc:
                     box = np.array(mrc.data[row], dtype=np.float32)
+            elif path.suffix == ".em":
+                box = np.array(em.read(path).data, dtype=np.float32)
             else:
                 with mrcfile.open(path, mode="r") as mrc:
                     box = np.array(mrc.data, dtype=np.float32)
@@ -173,7 +177,7 @@ class BoxWriter:
             stored.mean(dtype=np.float64),
             stored.std(dtype=np.float64),
         )
-        path = self._boxes.folder / file_name(int(self._boxes.particles.ids[row]))
+        path = self._boxes.folder / PATTERN.format(int(self._boxes.particles.ids[row]))
         with open(path, "xb") as file:
             file.write(self._header.tobytes())
             file.write(stored.data)
@@ -204,7 +208,7 @@ def write_description(boxes: Subtomograms, tomograms: Sequence[Tomogram] = ()) -
     """
     particles = boxes.particles
     _write_star(boxes, tomograms)
-    _write_table(boxes, tomograms)
+    write_table(boxes, boxes.folder / TABLE, tomograms)
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -235,7 +239,7 @@ def _write_star(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
     path = boxes.folder / PARTICLES
     particles = boxes.particles
     names = [
-        f"{row + 1:06d}@{STACK}" if boxes.stack else file_name(particle_id)
+        f"{row + 1:06d}@{STACK}" if boxes.stack else PATTERN.format(particle_id)
         for row, particle_id in enumerate(particles.ids.tolist())
     ]
     # names of an earlier extraction, which came with the particles, are replaced
@@ -253,8 +257,8 @@ def _write_star(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
     star.write_blocks(path, blocks)
 
 
-def _write_table(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
-    path = boxes.folder / TABLE
+def write_table(boxes: Subtomograms, path: Path, tomograms: Sequence[Tomogram] = ()) -> None:
+    """Write the Dynamo table of boxes, in voxels of the boxes; see `write_description`."""
     particles = boxes.particles.rescaled(boxes.voxel_size_angstrom)
     centres = (
         replace(boxes.particles, positions=boxes.box_centres).rescaled(boxes.voxel_size_angstrom).positions
@@ -269,7 +273,7 @@ def _write_table(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
 
 
 def read_subtomograms(folder: Path) -> Subtomograms:
-    """Open a folder of subtomograms made by `extract` or `average`.
+    """Open a folder of subtomograms made by `extract` or `average`, or a data folder of Dynamo's.
 
     Raises
     ------
@@ -279,7 +283,14 @@ def read_subtomograms(folder: Path) -> Subtomograms:
     folder = Path(folder)
     path = folder / MARKER
     if not path.is_file():
-        raise FileFormatError(f"{folder}: no folder of subtomograms: it has no {MARKER}; run extract first")
+        from napari_tomopick.protocols import dynamo_folder
+
+        if dynamo_folder.recognises(folder):
+            return dynamo_folder.read_dynamo_folder(folder)
+        raise FileFormatError(
+            f"{folder}: no folder of subtomograms: it has no {MARKER} (and no crop.tbl of Dynamo's); run "
+            "extract first"
+        )
     try:
         d: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if d["format"] != FORMAT:

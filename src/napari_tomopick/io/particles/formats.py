@@ -120,6 +120,15 @@ FORMATS: tuple[Format, ...] = (
         options=("fold_shifts", "scipion_compatible"),
     ),
     Format(
+        "dynamo-folder",
+        "data folder of Dynamo",
+        (),
+        "dynamo_folder",
+        writes=False,
+        folder=True,
+        options=("fold_shifts", "scipion_compatible"),
+    ),
+    Format(
         "csv",
         "CSV or TSV",
         (".csv", ".tsv"),
