@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def write_mesh(
         raise FileFormatError(f"cannot write {file}: meshes are written as {' '.join(SUFFIXES)}")
     scale = _voxels_per_unit(file, unit, voxel_size_angstrom)
     # a new object each time: trimesh orders what it caches
-    exported = trimesh.Trimesh(
+    exported: Any = trimesh.Trimesh(
         mesh.vertices / scale, mesh.faces, vertex_normals=mesh.normals(), process=False, validate=False
     ).export(file_type=suffix[1:])
     with atomic_path(file) as temporary:

@@ -199,4 +199,5 @@ FORMATS: tuple[Format, ...] = (
         columns=("cbox_",),
     ),
     Format("tloc", "TomoTwin locations (a pickle: not opened)", (".tloc",), "tomotwin", writes=False),
+    Format("chimerax", "ChimeraX script", (".cxc",), "chimerax", reads=False, box_size=True),
 )
