@@ -1,4 +1,4 @@
-"""The commands of reviewing picks: `clean` and `turn`."""
+"""The commands of reviewing picks: `clean`, `turn` and `likeness`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import Session
 from napari_tomopick.protocols.cleaning import clean_particles, parse_filters
 from napari_tomopick.protocols.convert import write
-from napari_tomopick.protocols.jobs_review import clean_job, put_together, turn_job
+from napari_tomopick.protocols.jobs_review import clean_job, likeness_job, put_together, turn_job
+from napari_tomopick.protocols.likeness import likeness as likeness_step
 from napari_tomopick.protocols.turning import turn_particles
 
 TomogramFiles = Annotated[
@@ -131,6 +132,37 @@ def turn(
     result = turn_particles(particles_of_file(source, tomograms), found, **options)
     inputs.say(f"{len(result)} particles turned")
     inputs.say_written(write(output, result, tomograms))
+
+
+@app.command()
+@with_options(likeness_step)
+def likeness(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A particle file, or a project.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SET]", help="In a project: the particle set.")
+    ] = None,
+    output: Output = None,
+    tomogram: TomogramFiles = None,
+    **options: Any,
+) -> None:
+    """Tell how like each particle is to the average of the others: a number to filter by."""
+    if output is not None:
+        check_target(output)
+    if inputs.is_project(source):
+        inputs.refuse(KNOWN, tomogram=tomogram)
+        with Session.open(source) as session:
+            inputs.run(likeness_job(session, inputs.chosen_set(session, name).uid, options), session, output)
+        return
+    inputs.refuse(FILES, SET=name)
+    if output is None:
+        raise ParameterError("say where to write them: -o FILE.star (or .tbl, .csv, .mod)")
+    if not tomogram:
+        raise ParameterError("say which tomogram the particles lie in: --tomogram FILE; it may be repeated")
+    tomograms, _ = _given(tomogram, None, None)
+    with inputs.progress_bar() as progress:
+        result = likeness_step(particles_of_file(source, tomograms), tomograms, **options, progress=progress)
+    inputs.say(*result.lines())
+    inputs.say_written(write(output, result.particles, tomograms))
 
 
 def _given(

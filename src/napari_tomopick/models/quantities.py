@@ -23,6 +23,10 @@ CLASS_COLUMNS = ("class", "rlnClassNumber", "dyn_class")
 """Columns that hold the class of a particle, the first that is there counts: ours, RELION's, Dynamo's."""
 TABLE = "table:"
 """What the key of a further column begins with."""
+LIKENESS = "tomopickLikeness"
+"""Further column: how like each particle is to the average of the others, a correlation."""
+LABELS = {LIKENESS: "likeness to the average"}
+"""What further columns of this program are called for people."""
 _SPACINGS = 3.0
 """Radius of the local density where there is no box size, in median distances to the nearest neighbour."""
 
@@ -198,7 +202,7 @@ def _makers(
         makers["class"] = further("class", "class", classes)
     for name in p.table.columns:
         if name != classes:
-            makers[f"{TABLE}{name}"] = further(f"{TABLE}{name}", str(name), name)
+            makers[f"{TABLE}{name}"] = further(f"{TABLE}{name}", LABELS.get(name, str(name)), name)
     return makers
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import ModuleType
 
 from napari_tomopick.errors import MissingExtraError
@@ -25,6 +26,11 @@ def torch() -> ModuleType:
             "graphics card, the smaller build of pytorch.org for the CPU will do)"
         ) from error
     return module
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed; it is not imported."""
+    return find_spec("torch") is not None
 
 
 def device() -> str:

@@ -11,6 +11,7 @@ from napari_tomopick.protocols.extract import extract
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.info import info
 from napari_tomopick.protocols.initial_model import initial_model
+from napari_tomopick.protocols.likeness import likeness
 from napari_tomopick.protocols.match import match
 from napari_tomopick.protocols.orient import orient
 from napari_tomopick.protocols.pick import pick
@@ -30,6 +31,7 @@ __all__ = [
     "import_tomograms",
     "info",
     "initial_model",
+    "likeness",
     "match",
     "orient",
     "pick",

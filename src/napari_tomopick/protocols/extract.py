@@ -24,10 +24,10 @@ from napari_tomopick.geometry.cropping import (
     crop_shifted,
     nearest_voxels,
 )
-from napari_tomopick.io.volumes import open_volume
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.tomogram import Tomogram
+from napari_tomopick.protocols.boxes_from import on_the_grid_of, open_as_imported
 from napari_tomopick.protocols.describe import Bounds, Progress
 from napari_tomopick.protocols.staging import staged
 from napari_tomopick.protocols.subtomograms import BoxWriter, Subtomograms, write_description
@@ -116,8 +116,8 @@ def extract(
     """
     output = Path(output)
     cut = _Cut(box_size, downsample, invert, normalise, sphere_radius, sub_voxel)
-    on_grid, which = _on_the_grid_of(tomograms, particles)
-    volumes = [_open(tomogram) for tomogram in tomograms]
+    on_grid, which = on_the_grid_of(tomograms, particles)
+    volumes = [open_as_imported(tomogram) for tomogram in tomograms]
     corners = box_corners(nearest_voxels(on_grid.positions), box_size)
     whole, touching, lost = (np.zeros(len(on_grid), bool) for _ in range(3))
     for k, volume in enumerate(volumes):
@@ -236,51 +236,6 @@ class _Cut:
         except ValueError:
             return "only one grey value, which cannot be normalised, in the boxes"
         return np.negative(box, out=box) if self.invert else box
-
-
-def _on_the_grid_of(
-    tomograms: Sequence[Tomogram], particles: Particles
-) -> tuple[Particles, NDArray[np.int64]]:
-    """The particles in voxels of the tomograms, under their names, and the tomogram (its place) of each."""
-    if not len(particles):
-        raise ParameterError("there are no particles to extract")
-    if not tomograms:
-        raise ParameterError("no tomogram was given to extract from")
-    sizes = [tomogram.voxel_size_angstrom for tomogram in tomograms]
-    if max(sizes) - min(sizes) > 1e-4 * min(sizes):
-        raise ParameterError(
-            f"the tomograms have different voxel sizes, {min(sizes):g} to {max(sizes):g} Å; extract from "
-            "those of one size at a time"
-        )
-    if particles.voxel_size_angstrom is None:
-        raise ParameterError(
-            "the voxel size of the tomogram these particles were picked on is not known; give it, since it "
-            "says where they are in the tomogram to extract from"
-        )
-    names = [tomogram.name for tomogram in tomograms]
-    picked_on = sorted(set(particles.tomograms.tolist()))
-    if len(names) == 1 and len(picked_on) == 1:
-        which = np.zeros(len(particles), np.int64)
-    else:
-        unknown = [name for name in picked_on if name not in names]
-        if unknown:
-            where = f"lie in the tomogram {unknown[0]!r}" if unknown[0] else "bear no tomogram's name"
-            raise ParameterError(f"some particles {where}, which was not given; given are {', '.join(names)}")
-        which = np.array([names.index(name) for name in particles.tomograms.tolist()], np.int64)
-    on_grid = particles.rescaled(sizes[0])
-    return replace(on_grid, tomograms=np.array(names)[which]), which
-
-
-def _open(tomogram: Tomogram) -> Any:
-    # what the user told of the voxel size was checked on import
-    size = tomogram.voxel_size_angstrom
-    volume = open_volume(tomogram.path, voxel_size_angstrom=size, override_header=True)
-    if volume.shape != tuple(tomogram.shape):
-        raise FileFormatError(
-            f"{tomogram.path}: has the shape {volume.shape} (z, y, x), but {tuple(tomogram.shape)} when it "
-            "was imported; import it again"
-        )
-    return volume.data
 
 
 def _batches(which: NDArray[np.int64], corners: NDArray[np.int64], box_size: int) -> list[NDArray[np.int64]]:

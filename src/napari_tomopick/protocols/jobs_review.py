@@ -1,4 +1,4 @@
-"""Cleaning and turning particle sets as steps of a project."""
+"""Cleaning, turning and comparing particle sets as steps of a project."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from napari_tomopick.models.sided_surfaces import SURFACE_TYPES
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.user_points import Model
 from napari_tomopick.project import Session
-from napari_tomopick.project.names import free_name
+from napari_tomopick.project.names import counted, free_name
 from napari_tomopick.protocols.cleaning import Cleaned, clean_particles
 from napari_tomopick.protocols.describe import Progress
 from napari_tomopick.protocols.jobs import Job, made_by
+from napari_tomopick.protocols.likeness import Compared, likeness, replaced
 from napari_tomopick.protocols.turning import turn_particles
 
 
@@ -87,6 +88,33 @@ def turn_job(session: Session, uid: str, surfaces: Sequence[str], options: Mappi
         return f"{len(result)} particles turned, kept as particle set {name}"
 
     return Job(f"Turning {label}", compute, record)
+
+
+def likeness_job(session: Session, uid: str, options: Mapping[str, Any]) -> Job:
+    """Give the particles of a set their likeness to the average of the others, as a further column.
+
+    Parameters
+    ----------
+    session : Session
+    uid : str
+    options
+        As of `protocols.likeness.likeness`.
+    """
+    particles, label, _, _ = _sets(session, [uid])
+    here = set(particles.tomograms.tolist())
+    tomograms = [tomogram for tomogram in session.tomograms() if tomogram.name in here]
+
+    def record(session: Session, result: Compared) -> str:
+        now = replaced(session.particles(uid), result.particles)
+        with session.edit(f"{counted('Compare', len(now), 'particle')} with the average"):
+            session.update_particles(uid, now)
+        return "\n".join(result.lines())
+
+    return Job(
+        f"Comparing {label}",
+        lambda progress: likeness(particles, tomograms, **options, progress=progress),
+        record,
+    )
 
 
 def _sets(session: Session, uids: Sequence[str]) -> tuple[Particles, str, str, list[str]]:
