@@ -444,6 +444,14 @@ class Workspace:
 _workspaces: weakref.WeakValueDictionary[int, Workspace] = weakref.WeakValueDictionary()
 
 
+def tomograms_in(viewer: Any) -> tuple[Tomogram, ...]:
+    """The tomograms of the project that is open in a viewer; none where there is no project."""
+    workspace = _workspaces.get(id(compat.unwrapped(viewer)))
+    if workspace is None or workspace.session is None:
+        return ()
+    return tuple(workspace.session.tomograms())
+
+
 def workspace_for(viewer: Any) -> Workspace:
     """The workspace of a viewer, made when first asked for.
 
