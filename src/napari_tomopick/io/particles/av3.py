@@ -56,7 +56,7 @@ def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True)
 
     def whole(number: int) -> np.ndarray:
         found = rows(number)[:, 0]
-        bad = np.flatnonzero(found != np.round(found))
+        bad = np.flatnonzero(~common.are_whole(found))
         if len(bad):
             raise FileFormatError(
                 f"{path}: particle {bad[0] + 1}, row {number}: {found[bad[0]]:g} is not a whole number"

@@ -46,7 +46,7 @@ def numbers(path: Path, frame: pd.DataFrame, column: str, *, first_row: int = 1)
 def whole_numbers(path: Path, frame: pd.DataFrame, column: str, *, first_row: int = 1) -> NDArray[np.int64]:
     """A column as whole numbers; see `numbers`."""
     values = numbers(path, frame, column, first_row=first_row)
-    bad = np.flatnonzero(values != np.round(values))
+    bad = np.flatnonzero(~are_whole(values))
     if len(bad):
         row = int(bad[0])
         what = "line" if first_row > 1 else "row"
@@ -54,6 +54,11 @@ def whole_numbers(path: Path, frame: pd.DataFrame, column: str, *, first_row: in
             f"{path}: {what} {row + first_row}, column {column}: {values[row]} is not a whole number"
         )
     return values.astype(np.int64)
+
+
+def are_whole(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which values are whole numbers that a number of double precision holds exactly."""
+    return np.asarray((values == np.round(values)) & (np.abs(values) <= 2**53))
 
 
 def floats(column: pd.Series) -> NDArray[np.float64]:

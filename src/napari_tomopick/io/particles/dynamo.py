@@ -58,7 +58,7 @@ def read(
     if fold_shifts:
         positions = positions + np.column_stack([column[c] for c in SHIFTS])
     for name in ("tag", "reg", "tomo"):
-        odd = np.flatnonzero(column[name] != np.round(column[name]))
+        odd = np.flatnonzero(~common.are_whole(column[name]))
         if len(odd):
             row = int(odd[0])
             raise FileFormatError(

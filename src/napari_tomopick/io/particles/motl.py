@@ -73,7 +73,7 @@ def kept(path: Path, particles: Particles, column: str, default: NDArray[np.int6
     if column not in particles.table:
         return default
     values = common.floats(particles.table[column])
-    bad = np.flatnonzero(np.isfinite(values) & (values != np.round(values)))
+    bad = np.flatnonzero(~np.isnan(values) & ~common.are_whole(values))
     if len(bad):
         raise FileFormatError(
             f"cannot write {path}: row {bad[0] + 1}, column {column}: {values[bad[0]]} is not a whole number"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,8 +33,14 @@ def kind(path: Path) -> Literal["stopgap", "warp", "relion"]:
     return "warp" if b".tomostar" in head or b"_wrpCoordinate" in head else "relion"
 
 
-def read_blocks(path: Path) -> dict[str, Block]:
+def read_blocks(path: Path, known: Sequence[str] = ()) -> dict[str, Block]:
     """Every block of a STAR file: a table, or a dictionary where it is a simple one of one value each.
+
+    Parameters
+    ----------
+    path : Path
+    known : sequence of str
+        Labels besides RELION's and M's that are known to be numbers where they look like numbers.
 
     Raises
     ------
@@ -44,7 +50,7 @@ def read_blocks(path: Path) -> dict[str, Block]:
     import starfile
 
     # of a column RELION does not know, nobody can say whether 0012 is a number
-    unknown = [c for c in _labels(path) if not c.startswith(("rln", "wrp"))]
+    unknown = [c for c in _labels(path) if not c.startswith(("rln", "wrp")) and c not in known]
     try:
         blocks = starfile.read(path, always_dict=True, parse_as_string=[*AS_TEXT, *unknown])
     except (ValueError, KeyError, IndexError, TypeError, pd.errors.ParserError) as error:

@@ -33,7 +33,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True) -> Particles:
     """Read a motive list; see `napari_tomopick.io.particles.read_particles`."""
-    blocks = star.read_blocks(path)
+    blocks = star.read_blocks(path, FIELDS)
     key = next((k for k, b in blocks.items() if isinstance(b, pd.DataFrame) and set(NEEDED) & set(b)), None)
     if key is None:
         raise FileFormatError(f"{path}: no motive list in it: no block has orig_x, orig_y, orig_z")

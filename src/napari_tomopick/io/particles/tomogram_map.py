@@ -80,7 +80,7 @@ def numbers_of(names: NDArray[np.str_], came: NDArray[np.float64] | None = None)
         are numbers are these, and others are counted from 1.
     """
     found = list(dict.fromkeys(names.tolist()))
-    if came is not None and (np.isfinite(came) & (came == np.round(came)) & (came >= 0)).all():
+    if came is not None and ((came == np.round(came)) & (came >= 0) & (came <= 2**53)).all():
         pairs = set(zip(names.tolist(), came.astype(np.int64).tolist(), strict=True))
         if len(pairs) == len(found) == len({number for _, number in pairs}):
             return {name: dict(pairs)[name] for name in found}
