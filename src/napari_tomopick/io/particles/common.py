@@ -37,9 +37,9 @@ def numbers(path: Path, frame: pd.DataFrame, column: str, *, first_row: int = 1)
     if len(bad):
         row = int(bad[0])
         what = "line" if first_row > 1 else "row"
-        raise FileFormatError(
-            f"{path}: {what} {row + first_row}, column {column}: {frame[column].iloc[row]!r} is not a number"
-        )
+        value = frame[column].iloc[row]
+        value = value.item() if isinstance(value, np.generic) else value
+        raise FileFormatError(f"{path}: {what} {row + first_row}, column {column}: {value!r} is not a number")
     return values
 
 
