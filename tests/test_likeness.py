@@ -159,7 +159,7 @@ def test_false_picks_are_less_like_the_average(one):
     assert found.parted.is_clear
     assert found.agreeing.tolist() == picks.ids[:TRUE].tolist()
     assert found.particles.ids.tolist() == picks.ids.tolist()
-    assert quantities(found.particles)[f"table:{LIKENESS}"].label == "likeness to the average"
+    assert quantities(found.particles)[f"table:{LIKENESS}"].label == "likeness"
     first = likeness(picks, [tomogram], rounds=1)
     assert first.rounds == 1
     assert values(first.particles)[:TRUE].mean() < like[:TRUE].mean()
@@ -217,7 +217,7 @@ def test_without_orientations_the_network_tells_them_apart(one):
     bare = replace(picks, rotations=None)
     found = likeness(replace(bare, positions=np.vstack([bare.positions[:-1], [[-9.0, 9, 9]]])), [tomogram])
     assert found.by == "network"
-    assert "what the network makes" in found.lines()[0]
+    assert "the network makes" in found.lines()[0]
     like = values(found.particles)
     assert np.isnan(like[-1])
     nothing = np.arange(TRUE, TRUE + FALSE - 1, 2)
@@ -295,7 +295,7 @@ def test_the_likeness_is_one_edit_of_the_set(project):
     session, uid = project
     job = jobs_review.likeness_job(session, uid, {})
     said = job.record(session, job.compute(None))
-    assert "18 of 18 particles compared" in said
+    assert "18 of 18 compared" in said
     assert "in their own frames" in said
     assert session.undo_label == "Compare 18 particles with the average"
     assert values(session.particles(uid))[0] > 0.5
@@ -341,7 +341,7 @@ def test_the_command_writes_a_column_that_clean_filters_by(one, tmp_path, monkey
         monkeypatch, capsys, *file, "--tomogram", tomogram.path, "--box", BOX, "-o", tmp_path / "like.star"
     )
     assert code == 0, err
-    assert "18 of 18 particles compared" in out
+    assert "18 of 18 compared" in out
     assert "6 are below" in out
     like = read_particles(tmp_path / "like.star", tomograms=[tomogram])
     limit = parting(values(like)).limit

@@ -133,6 +133,13 @@ class GalleryAverage:
         return self._run is not None
 
     @property
+    def whole_set(self) -> tuple[str, int]:
+        """uid and box size of the particle set that the boxes are of, which can be compared; "" if none."""
+        boxes = self._gallery.boxes
+        known = boxes.is_set and any(s.uid == boxes.uid for s in self._gallery.workspace.review.sets)
+        return (boxes.uid, boxes.box_size + boxes.box_size % 2) if known else ("", 0)
+
+    @property
     def too_large(self) -> bool:
         """Whether the boxes are larger than are averaged here."""
         return self._gallery.boxes.box_size > MAX_BOX

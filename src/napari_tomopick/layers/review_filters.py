@@ -10,8 +10,10 @@ import numpy as np
 from psygnal import Signal
 
 from napari_tomopick.layers.membranes import membranes_among, meshes_of
+from napari_tomopick.layers.review_likeness import Comparing
 from napari_tomopick.models.filters import Range, passing
-from napari_tomopick.models.quantities import Quantity, quantities
+from napari_tomopick.models.parting import Parting, parting
+from napari_tomopick.models.quantities import LIKENESS, TABLE, Quantity, quantities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from napari_tomopick.layers.workspace import Workspace
     from napari_tomopick.models.particles import Particles
     from napari_tomopick.models.user_points import Model
+
+
+PARTED = ("score", TABLE + LIKENESS)
+"""Quantities of which more is better, so that a lowest value can be proposed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +75,11 @@ class Filters:
     ----------
     workspace : Workspace
 
+    Attributes
+    ----------
+    comparing : Comparing
+        Finds out what takes longer: how like particles are to their average.
+
     Signals
     -------
     changed()
@@ -82,6 +93,7 @@ class Filters:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self.comparing = Comparing(workspace)
         self._ranges: dict[str, dict[str, Range]] = {}
         self._measured: dict[str, Measured] = {}
         self._measuring: dict[str, tuple[Particles, tuple[Model, ...]]] = {}
@@ -128,7 +140,21 @@ class Filters:
         mask, ids = self.mask(uid), self._workspace.review.particles(uid).ids
         return ids[:0] if mask is None else ids[~mask]
 
+    def proposed(self, uid: str, key: str) -> Parting | None:
+        """Where the values of a quantity part best in two; None where no limit can be proposed."""
+        quantity = self.quantities(uid).get(key) if key in PARTED else None
+        return None if quantity is None else parting(quantity.values)
+
     # what a user does
+
+    def propose(self, uid: str, key: str) -> None:
+        """Let only what is above the proposed limit pass."""
+        found = self.proposed(uid, key)
+        if found is not None:
+            label = self.quantities(uid)[key].label
+            self._workspace.say(f"{label}: {found}")
+            now = self.ranges(uid).get(key, Range())
+            self.set_range(uid, key, replace(now, low=found.limit, high=None))
 
     def set_range(self, uid: str, key: str, wanted: Range | None) -> None:
         """Let only particles pass whose quantity lies in a range; None: whatever it is."""

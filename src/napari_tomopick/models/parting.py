@@ -34,6 +34,10 @@ class Parting(NamedTuple):
         """Whether the values look like two heaps, and not like one that is cut through."""
         return self.share > CLEAR
 
+    def __str__(self) -> str:
+        unclear = "" if self.is_clear else ", but not clearly: there may be one kind only; look at them"
+        return f"the values part best at {self.limit:.3g}, {self.below:,} are below{unclear}"
+
 
 def parting(values: ArrayLike) -> Parting | None:
     """Where values part best in two: the variance between the parts is largest.

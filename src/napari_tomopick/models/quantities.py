@@ -25,7 +25,7 @@ TABLE = "table:"
 """What the key of a further column begins with."""
 LIKENESS = "tomopickLikeness"
 """Further column: how like each particle is to the average of the others, a correlation."""
-LABELS = {LIKENESS: "likeness to the average"}
+LABELS = {LIKENESS: "likeness"}
 """What further columns of this program are called for people."""
 _SPACINGS = 3.0
 """Radius of the local density where there is no box size, in median distances to the nearest neighbour."""
@@ -184,6 +184,9 @@ def _makers(
     makers: dict[str, Callable[[], Quantity | None]] = {
         "score": lambda: Quantity("score", "score", np.where(np.isfinite(p.scores), p.scores, np.nan), False)
     }
+    if LIKENESS in p.table.columns:
+        # beside the score, as it is one
+        makers[f"{TABLE}{LIKENESS}"] = further(f"{TABLE}{LIKENESS}", LABELS[LIKENESS], LIKENESS)
     if meshes:
         makers["membrane_distance"] = lambda: Quantity(
             "membrane_distance", "distance to membrane (voxels)", relation().distances, False
@@ -201,7 +204,7 @@ def _makers(
     if classes is not None:
         makers["class"] = further("class", "class", classes)
     for name in p.table.columns:
-        if name != classes:
+        if name not in (classes, LIKENESS):
             makers[f"{TABLE}{name}"] = further(f"{TABLE}{name}", LABELS.get(name, str(name)), name)
     return makers
 

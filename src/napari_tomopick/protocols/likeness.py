@@ -79,22 +79,17 @@ class Compared:
         values = self.values
         lacking = int(np.isnan(values).sum())
         total = len(values)
-        what = f"boxes of {self.box_size}, {_HOW[self.known]}"
+        what = f"in boxes of {self.box_size}, {_HOW[self.known]}"
         if self.by == "network":
             what = f"by what the network makes of particles of {self.box_size / BOX_PER_DIAMETER:.3g} voxels"
         elif self.known == "position" and not has_torch():
             what += f" (with PyTorch a network compares them better: {INSTALL})"
-        lines = [
-            f"{total - lacking} of {total} particles compared with the average of the others: {what}; the "
-            f"last average is of {len(self.agreeing)} that agree"
-        ]
+        lines = [f"{total - lacking} of {total} compared {what}; {len(self.agreeing)} agree"]
         if lacking:
             verb = "has" if lacking == 1 else "have"
             lines.append(f"{lacking} {verb} no likeness: outside the tomogram, or nothing but one grey value")
         if self.parted is not None:
-            found = self.parted
-            unclear = "" if found.is_clear else ", but not clearly: there may be one kind only; look at them"
-            lines.append(f"the values part best at {found.limit:.3g}, {found.below} are below{unclear}")
+            lines.append(str(self.parted))
         return lines
 
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QVBoxLayout, QWi
 
 from napari_tomopick.layers.gallery_average import GalleryAverage
 from napari_tomopick.widgets.dock import SPACING, Dock, row
+from napari_tomopick.widgets.review_likeness import CompareLine
 from napari_tomopick.widgets.texts import note
 from napari_tomopick.widgets.tile_painting import WAITING
 
@@ -109,6 +110,8 @@ class AveragePanel(QWidget):
         layout.addLayout(row(self.of, self.hold, self.save, stretch=0))
         layout.addWidget(self.picture, 1)
         layout.addWidget(self.text)
+        self.compare = CompareLine(dock, "average", lambda: average.whole_set)
+        layout.addWidget(self.compare)
         average.changed.connect(self.refresh)
         self.refresh()
 
@@ -122,6 +125,7 @@ class AveragePanel(QWidget):
         self.hold.setToolTip("Read the boxes that are lacking" if average.held else "Read no more boxes")
         self.hold.setEnabled(average.held or average.running)
         self.save.setEnabled(average.count > 0)
+        self.compare.refresh()
 
     def _hold(self) -> None:
         self._average.hold(not self._average.held)

@@ -14,15 +14,19 @@ from napari_tomopick.layers.quantity_histogram import QuantityHistogram
 from napari_tomopick.models.filters import Range, counts
 from napari_tomopick.widgets.dock import SPACING, row, scrolled
 from napari_tomopick.widgets.range_histogram import RangeHistogram
+from napari_tomopick.widgets.review_likeness import CompareLine
 from napari_tomopick.widgets.texts import note
 
 if TYPE_CHECKING:
     from napari_tomopick.layers.review_filters import Filters
+    from napari_tomopick.models.parting import Parting
     from napari_tomopick.models.quantities import Quantity
     from napari_tomopick.widgets.review import ReviewDock
 
 
 FIELD_WIDTH = 56
+# a button in the line of a label
+SMALL = "padding: 1px 6px;"
 
 
 class FiltersPage(QWidget):
@@ -66,7 +70,13 @@ class FiltersPage(QWidget):
         self._list.setSpacing(2 * SPACING)
         self._list.addStretch(1)
         layout.addWidget(scrolled(content), 1)
+        self.compare = CompareLine(dock, "filter", self._set_and_box, tells=True)
+        layout.addWidget(self.compare)
         dock.refresh_on(self._filters.changed, self._filters.measured)
+
+    def _set_and_box(self) -> tuple[str, int]:
+        uid = self._dock.uid
+        return uid, self._filters.comparing.box_size(uid) if uid else 0
 
     def refresh(self) -> None:
         """Show what there is to filter by, and how many pass."""
@@ -79,6 +89,7 @@ class FiltersPage(QWidget):
         for key, line in self._rows.items():
             away = found.total - found.each[key] if key in found.each else None
             line.show_quantity(quantities[key], filters.ranges(uid).get(key, Range()), away)
+            line.show_proposal(filters.proposed(uid, key))
         lines = []
         if uid and total:
             lines.append(
@@ -97,6 +108,7 @@ class FiltersPage(QWidget):
         for button in (self.select, self.remove):
             button.setEnabled(others > 0)
         self.reset.setEnabled(bool(filters.ranges(uid)))
+        self.compare.refresh()
         tomograms = self._dock.tomogram_count
         self.everywhere.setVisible(tomograms > 1)
         self.everywhere.setText(f"Remove in all {tomograms} tomograms of this set")
@@ -147,6 +159,9 @@ class QuantityRow(QWidget):
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.away = QLabel()
         self.away.setObjectName(f"filter-{key}-away")
+        self.propose = dock.button("Propose", f"filter-{key}-propose", lambda: filters.propose(dock.uid, key))
+        self.propose.setStyleSheet(SMALL)
+        self.propose.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.clear = QToolButton()
         self.clear.setText("×")
         self.clear.setAutoRaise(True)
@@ -162,7 +177,7 @@ class QuantityRow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addLayout(row(self.label, self.away, self.clear, stretch=0))
+        layout.addLayout(row(self.label, self.away, self.propose, self.clear, stretch=0))
         layout.addLayout(row(self.low, self.plot, self.high, stretch=1))
         layout.addWidget(self.missing)
 
@@ -202,6 +217,13 @@ class QuantityRow(QWidget):
         blocker = QSignalBlocker(self.missing)
         self.missing.setChecked(wanted.missing)
         blocker.unblock()
+
+    def show_proposal(self, parted: Parting | None) -> None:
+        """Offer the lowest value that would be proposed, if any."""
+        self.propose.setVisible(parted is not None)
+        self.propose.setToolTip(
+            "" if parted is None else f"Let what is above pass: in this tomogram {parted} (by Otsu's method)."
+        )
 
     def _typed(self) -> None:
         ends = []
