@@ -30,12 +30,13 @@ os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp()) / "napari.ya
 import numpy as np
 import pandas as pd
 from interaction import SHAPE, bare, by_turns, painted, project, step, tomogram_file
-from napari_tomopick.models.filters import Range
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.layers.workspace import Workspace
+from napari_tomopick.models.filters import Range
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
+from napari_tomopick.widgets.dock import run_in_thread
 
 BOX = 24
 
@@ -137,6 +138,8 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         path, profile = tomogram_file(folder), cProfile.Profile()
         with bare(path) as plain, project(path, folder) as (viewer, workspace):
+            # as it is with docks: what can wait does so in other threads
+            workspace.run = run_in_thread
             before = megabytes()
             print(f"{'':<42}{'call':>8}{'painted':>9}{'cpu':>8}   limit")
             if options.profile:

@@ -5,7 +5,17 @@ import pytest
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_tomopick.geometry import orientations
-from napari_tomopick.layers.particle_looks import NO_SCORE, PALETTE, Look, Sizes, arrows_within, colours
+from napari_tomopick.layers import scrolling
+from napari_tomopick.layers.particle_looks import (
+    NO_SCORE,
+    PALETTE,
+    Look,
+    Sizes,
+    arrows_within,
+    colours,
+    legible_reach,
+)
+from napari_tomopick.layers.review import Review
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 
@@ -194,3 +204,47 @@ def test_arrows_are_still_wanted_after_all_sets_were_gone(shown):
     session.remove_particle_set(uid)
     shown.undo()
     assert not review.view.arrows.visible
+
+
+def test_of_very_many_only_those_near_a_slice_are_drawn(shown, review):
+    session = shown.open_session
+    rng = np.random.default_rng(0)
+    shape = shown.tomogram.shape
+    places = rng.uniform(0, np.array(shape[::-1]) - 1, (200 * min(shape), 3))
+    uid = session.add_particles(
+        "many",
+        Particles(places, tomograms=[shown.tomogram_name] * len(places), box_size=24),
+        Step("x"),
+    )
+    few = legible_reach(review._largest, len(places) + 10, min(shape))
+    assert review.reach < review._largest
+    assert review.reach == few == shown.viewer.dims.margin_left[0]
+    assert "filter them" in review.crowded
+    # with fewer, each is drawn wherever it reaches
+    session.remove_particles(uid, session.particles(uid).ids[100:])
+    assert review.reach == review._largest
+    assert not review.crowded
+
+
+@pytest.mark.parametrize(("count", "reach"), [(0, 12), (300, 12), (50_000, 2), (10**6, 1)])
+def test_how_far_from_a_slice_so_many_are_drawn(count, reach):
+    assert legible_reach(12.0, count, 256) == reach
+
+
+def test_arrows_of_very_many_wait_until_scrolling_is_over(shown, review, monkeypatch):
+    later = []
+    shown.run = lambda function, done, failed=None: later.append(done)
+    clock = iter(np.arange(0, 100, 0.1))
+    monkeypatch.setattr(scrolling.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(Review, "crowded", "so many")
+    assert review.view.arrows.visible
+    shown.viewer.dims.set_point(0, 3)
+    shown.viewer.dims.set_point(0, 4)
+    assert not review.view.arrows.visible
+    assert review.view.arrows_wanted
+    later.pop()(None)
+    assert not review.view.arrows.visible  # it has not rested for long enough
+    next(clock), next(clock), next(clock)
+    later.pop()(None)
+    assert review.view.arrows.visible
+    assert not later

@@ -358,10 +358,15 @@ class HiddenWhileEmpty:
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
-        self._changing = False
+        self._changing = self._paused = False
         self.wanted = True
         layer.events.visible.connect(self._on_visible)
         self._show(False)
+
+    def pause(self, paused: bool) -> None:
+        """Hide the layer for a while, whatever it has to show."""
+        self._paused = paused
+        self._show(self.wanted and len(self._layer.data) > 0)
 
     def want(self, wanted: bool) -> None:
         """Show the layer whenever it has something to show, or never."""
@@ -379,6 +384,7 @@ class HiddenWhileEmpty:
             self._show(False)
 
     def _show(self, visible: bool) -> None:
+        visible &= not self._paused
         if self._layer.visible != visible:
             self._changing = True
             self._layer.visible = visible

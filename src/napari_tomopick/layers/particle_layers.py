@@ -110,6 +110,10 @@ class ParticleView:
         """Whether arrows are drawn, if there are any."""
         return self._hidden_arrows.wanted
 
+    def pause_arrows(self, paused: bool) -> None:
+        """Leave the arrows out for a while."""
+        self._hidden_arrows.pause(paused)
+
     @property
     def seen_rows(self) -> NDArray[np.int64]:
         """The points of the layer that are not filtered out, if particles are drawn at all."""

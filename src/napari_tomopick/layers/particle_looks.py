@@ -29,6 +29,8 @@ DIM = 0.2
 CIRCLE_OF_SPACING = 0.7
 # particles whose nearest neighbour is looked for: enough for a median, of however many there are
 MEASURED = 2000
+# of them in a slice, one covers the other, and a graphics card that is the processor is slow
+MOST_IN_A_SLICE = 1200
 # a crowd, as in a cell, touches within the boxes
 MOST_OVERLAP = 1.5
 MIN_CIRCLE, MIN_ARROW = 3.0, 8.0
@@ -101,6 +103,20 @@ def colours(particles: Particles, colour: str, look: Look) -> NDArray[np.float32
             rgba[known] = ensure_colormap("viridis").map(np.clip(scaled, 0, 1))
         return rgba
     return np.repeat(transform_color(colour), n, axis=0)
+
+
+def legible_reach(largest: float, count: int, sections: int) -> float:
+    """How far from a slice particles are drawn, in voxels, so that a slice is not covered by them.
+
+    Parameters
+    ----------
+    largest : float
+        Radius of the largest circle: no farther.
+    count : int
+        Of the particles of a tomogram of so many ``sections``.
+    """
+    legible = (MOST_IN_A_SLICE * sections / max(count, 1) - 1) // 2
+    return min(largest, max(legible, 1.0))
 
 
 def arrows_within(

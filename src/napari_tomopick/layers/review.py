@@ -13,12 +13,13 @@ from psygnal import Signal
 from napari_tomopick.geometry.coordinates import xyz_to_zyx
 from napari_tomopick.layers import compat
 from napari_tomopick.layers.particle_layers import ParticleView
-from napari_tomopick.layers.particle_looks import Look
+from napari_tomopick.layers.particle_looks import Look, legible_reach
 from napari_tomopick.layers.review_actions import Actions
 from napari_tomopick.layers.review_cleaning import Cleaning
 from napari_tomopick.layers.review_filters import Filters
 from napari_tomopick.layers.review_marking import Marking
 from napari_tomopick.layers.review_turning import Turning
+from napari_tomopick.layers.scrolling import WhileScrolling
 from napari_tomopick.layers.selection import Selection
 from napari_tomopick.project.names import counted
 
@@ -87,7 +88,9 @@ class Review:
         self.view.points.events.mode.connect(self._on_mode)
         self.selection.changed.connect(self._on_selected)
         self.view.arrows.events.visible.connect(self._on_arrows_visible)
-        self.reach = 0.0
+        self.reach = self._largest = 0.0
+        # napari takes longer for them than for all else of a slice
+        self._scrolling = WhileScrolling(workspace, lambda: bool(self.crowded), self.view.pause_arrows)
 
     def particles(self, uid: str) -> Particles:
         """The particles of a set in the shown tomogram."""
@@ -177,13 +180,31 @@ class Review:
         shown = self._visible
         tomogram = self._workspace.tomogram
         shape = tomogram.shape if tomogram is not None else (0, 0, 0)
-        self.reach = self.view.draw(shown, self.look, shape, self.filters.masks())
-        self._workspace.update_slab()
+        self._largest = self.view.draw(shown, self.look, shape, self.filters.masks())
+        self._fit_slab()
         self.redrawn.emit()
+
+    def _fit_slab(self) -> None:
+        tomogram = self._workspace.tomogram
+        sections = 0 if tomogram is None else min(tomogram.shape)
+        before, self.reach = self.reach, legible_reach(self._largest, len(self.view.seen_rows), sections)
+        if self.reach != before:
+            self._workspace.update_slab()
+
+    @property
+    def crowded(self) -> str:
+        """What is to be said where particles are drawn in fewer slices than they reach; "" elsewhere."""
+        if self.reach >= self._largest:
+            return ""
+        return (
+            f"So many are drawn within {self.reach:.0f} voxels of a slice only, not wherever they reach "
+            f"({self._largest:.0f} voxels): filter them to see each in full."
+        )
 
     def filter(self) -> None:
         """Show those particles that pass the filters now; nothing is drawn anew."""
         self.view.filter(self.filters.masks())
+        self._fit_slab()
         self.redrawn.emit()
 
     @property

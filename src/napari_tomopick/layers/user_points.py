@@ -214,9 +214,10 @@ class UserPointsView:
             self._draw_markers([m for m in models if m.marker is not None])
             self._draw_curves(models, active, np.array(shape) - 1.0)
         return max(
-            *(point_size(m) / 2 for m in models),
+            0.0,
+            *(point_size(m) / 2 for m in models if len(m)),
             CURVE_REACH if len(self.curves.data) else 0.0,
-            MARKER_SIZE / 2,
+            MARKER_SIZE / 2 if self._marked else 0.0,
         )
 
     @contextmanager

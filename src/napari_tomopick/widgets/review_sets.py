@@ -11,6 +11,7 @@ from napari_tomopick.widgets.dock import SPACING
 from napari_tomopick.widgets.focus import wheel_scrolls_past
 from napari_tomopick.widgets.forms import combo_box, form_layout
 from napari_tomopick.widgets.table import Column, RowsTable
+from napari_tomopick.widgets.texts import note
 
 if TYPE_CHECKING:
     from napari_tomopick.widgets.review import ReviewDock
@@ -60,6 +61,8 @@ class SetsPage(QWidget):
         form.addRow(self.arrows, self.length)
         form.setWidget(2, QFormLayout.ItemRole.SpanningRole, self.user_points)
         layout.addLayout(form)
+        self.crowded = note("crowded")
+        layout.addWidget(self.crowded)
         self.table.chosen.connect(lambda s: dock.choose(s.uid))
         dock.refresh_on(review.look_changed, dock.workspace.picking.shown_changed)
 
@@ -82,6 +85,8 @@ class SetsPage(QWidget):
         """Show the sets as they are now."""
         review = self._review
         self.table.set_rows(review.sets, current=self._dock.uid or None)
+        self.crowded.setText(review.crowded)
+        self.crowded.setVisible(bool(review.crowded))
         for widget, show in (
             (self.colour_by, lambda: self.colour_by.setCurrentText(review.look.colour_by)),
             (self.arrows, lambda: self.arrows.setChecked(review.look.arrows)),
