@@ -286,3 +286,22 @@ def test_defects_in_lists_of_av3(tmp_path: Path) -> None:
     (tmp_path / "t.em").write_bytes((tmp_path / "m.em").read_bytes()[:-4])
     with pytest.raises(FileFormatError, match="truncated"):
         read_particles(tmp_path / "t.em")
+
+
+def test_classes_and_half_sets_go_from_program_to_program(tmp_path: Path) -> None:
+    relion = Particles(np.ones((3, 3))).with_columns(rlnClassNumber=[3, 1, 2], rlnRandomSubset=[2, 1, 2])
+    write_particles(tmp_path / "m.star", relion, format="stopgap")
+    frame = starfile.read(tmp_path / "m.star")
+    assert frame["class"].tolist() == [3, 1, 2]
+    assert frame["halfset"].tolist() == ["B", "A", "B"]
+    assert what_is_lost("m.star", relion, format="stopgap") == ()
+    stopgap = read_particles(tmp_path / "m.star")
+    write_particles(tmp_path / "t.tbl", stopgap)
+    assert np.loadtxt(tmp_path / "t.tbl")[:, 21].tolist() == [3, 1, 2]
+    dynamo = read_particles(tmp_path / "t.tbl")
+    write_particles(tmp_path / "m.em", dynamo)
+    assert read_particles(tmp_path / "m.em").table["motl_class"].tolist() == [3, 1, 2]
+    # of two, the format's own counts, and the other is told
+    both = stopgap.with_columns(dyn_class=[7, 8, 9])
+    assert what_is_lost("m.em", both) == ("column motl_halfset", "column dyn_class")
+    assert what_is_lost("t.tbl", both) == ("column motl_halfset", "column motl_class")

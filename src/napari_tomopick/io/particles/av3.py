@@ -112,10 +112,10 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
     numbers = motl.tomogram_numbers(particles)
     coordinates, shifts = motl.coordinates_of(path, particles)
     put(SCORE, particles.scores)
-    put(NUMBER, motl.kept(path, particles, motl.SUBTOMOGRAM, particles.ids))
+    put(NUMBER, motl.kept(path, particles, [motl.SUBTOMOGRAM], particles.ids))
     put(TOMOGRAM, np.array([numbers[name] for name in particles.tomograms.tolist()], np.int64))
     put(OBJECT, particles.groups)
-    put(CLASS, motl.kept(path, particles, motl.CLASS, np.ones(n, np.int64)))
+    put(CLASS, motl.kept(path, particles, motl.CLASSES, np.ones(n, np.int64)))
     for number in FREE:
         if _column(number) in particles.table:
             put(number, common.numbers(path, particles.table, _column(number)))

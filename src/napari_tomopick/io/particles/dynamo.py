@@ -99,6 +99,9 @@ def write(
     table: dict[str, Any] = dict.fromkeys(NAMES[:width], zeros)
     table["aligned"] = zeros + 1
     table |= {name: particles.table[c].to_numpy() for name, c in kept.items() if name in NAMES}
+    if "class" not in kept:
+        others = [c for c in ("motl_class", "rlnClassNumber") if c in particles.table]
+        table["class"] = common.floats(particles.table[others[0]]) if others else zeros
     came = common.floats(particles.table[kept["tomo"]]) if "tomo" in kept else None
     numbers = tomogram_map.numbers_of(particles.tomograms, came)
     table |= {"tag": particles.ids, "reg": particles.groups, "cc": particles.scores}

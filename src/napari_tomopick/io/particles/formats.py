@@ -42,6 +42,9 @@ class Format:
         Whether these are kept in writing; ``blocks`` are those of a STAR file besides the particles.
     columns : tuple of str
         Beginnings of the names of the further columns that are kept; ("",) for all.
+    one_of : tuple of tuple of str
+        Names of further columns of several programs that mean one thing, such as the class; of each group the
+        first that is there is kept, under the format's own name.
     shifts : tuple of str
         Further columns that say how far a particle lies off its coordinate, where that was not folded in.
     options : tuple of str
@@ -66,6 +69,7 @@ class Format:
     box_size: bool = False
     blocks: bool = False
     columns: tuple[str, ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
     shifts: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     needs_tomogram: str = ""
@@ -80,8 +84,10 @@ _STAR: dict[str, Any] = {
     "options": ("fold_shifts",),
 }
 _RELION = _STAR | {"module": "relion", "blocks": True}
+_CLASSES = ("motl_class", "dyn_class", "rlnClassNumber")
+_HALVES = ("motl_halfset", "rlnRandomSubset")
 _MOTL_SHIFTS = ("motl_x_shift", "motl_y_shift", "motl_z_shift")
-_MOTL_COLUMNS = ("motl_subtomo_num", "motl_tomo_num", "motl_class", *_MOTL_SHIFTS)
+_MOTL_COLUMNS = ("motl_subtomo_num", "motl_tomo_num", *_MOTL_SHIFTS)
 _MOTL: dict[str, Any] = {
     "shifts": _MOTL_SHIFTS,
     "options": ("fold_shifts",),
@@ -106,16 +112,26 @@ FORMATS: tuple[Format, ...] = (
         "STOPGAP motive list",
         (".star",),
         "stopgap",
-        columns=("motl_idx", "motl_halfset", *_MOTL_COLUMNS),
+        columns=("motl_idx", *_MOTL_COLUMNS),
+        one_of=(_CLASSES, _HALVES),
         **_MOTL,
     ),
-    Format("av3", "AV3 or TOM motive list", (".em",), "av3", columns=("motl_row", *_MOTL_COLUMNS), **_MOTL),
+    Format(
+        "av3",
+        "AV3 or TOM motive list",
+        (".em",),
+        "av3",
+        columns=("motl_row", *_MOTL_COLUMNS),
+        one_of=(_CLASSES,),
+        **_MOTL,
+    ),
     Format(
         "dynamo",
         "Dynamo table",
         (".tbl",),
         "dynamo",
         columns=("dyn_",),
+        one_of=(("dyn_class", "motl_class", "rlnClassNumber"),),
         shifts=("dyn_dx", "dyn_dy", "dyn_dz"),
         options=("fold_shifts", "scipion_compatible"),
     ),

@@ -32,6 +32,8 @@ from napari_tomopick.models.tomogram import Tomogram
 PREFIX = "motl_"
 SHIFTS = [f"{PREFIX}{a}_shift" for a in "xyz"]
 SUBTOMOGRAM, TOMOGRAM, CLASS = f"{PREFIX}subtomo_num", f"{PREFIX}tomo_num", f"{PREFIX}class"
+CLASSES = (CLASS, "dyn_class", "rlnClassNumber")
+"""Where the class of a particle may stand, the first that is there being used."""
 BASE = 1.0
 
 
@@ -68,9 +70,12 @@ def coordinates_of(path: Path, particles: Particles) -> tuple[NDArray[np.float64
     return whole, positions - whole
 
 
-def kept(path: Path, particles: Particles, column: str, default: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A whole number that came with the particles, else the default."""
-    if column not in particles.table:
+def kept(
+    path: Path, particles: Particles, columns: Sequence[str], default: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """A whole number that came with the particles, in the first of these columns; else the default."""
+    column = next((c for c in columns if c in particles.table), None)
+    if column is None:
         return default
     values = common.floats(particles.table[column])
     bad = np.flatnonzero(~np.isnan(values) & ~common.are_whole(values))

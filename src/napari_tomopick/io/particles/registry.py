@@ -180,7 +180,12 @@ def what_is_lost(
         lost.append("groups")
     if not kind.ids:
         lost.append("ids")
-    lost += [f"column {c}" for c in particles.table.columns if not str(c).startswith(kind.columns)]
+    chosen = {_chosen(particles, group) for group in kind.one_of}
+    others = {name for group in kind.one_of for name in group} - chosen
+    for column in particles.table.columns:
+        kept = str(column).startswith(kind.columns) and column not in others
+        if not kept and column not in chosen:
+            lost.append(f"column {column}")
     if not kind.voxel_size and particles.voxel_size_angstrom is not None:
         lost.append("voxel size")
     if not kind.box_size and particles.box_size is not None:
@@ -188,6 +193,10 @@ def what_is_lost(
     if not kind.blocks and particles.table.attrs.get("star_blocks"):
         lost.append("the other blocks of the STAR file")
     return tuple(lost)
+
+
+def _chosen(particles: Particles, group: Sequence[str]) -> str | None:
+    return next((name for name in group if name in particles.table), None)
 
 
 def holds_particles(path: str | os.PathLike[str]) -> bool:

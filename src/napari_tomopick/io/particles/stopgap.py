@@ -86,13 +86,13 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
     coordinates, shifts = motl.coordinates_of(path, particles)
     numbers = motl.tomogram_numbers(particles)
     columns: dict[str, Sequence[object] | np.ndarray] = {
-        "motl_idx": motl.kept(path, particles, "motl_idx", particles.ids),
+        "motl_idx": motl.kept(path, particles, ["motl_idx"], particles.ids),
         "tomo_num": np.array([numbers[name] for name in particles.tomograms.tolist()], dtype=np.int64),
         "object": particles.groups,
-        "subtomo_num": motl.kept(path, particles, motl.SUBTOMOGRAM, particles.ids),
+        "subtomo_num": motl.kept(path, particles, [motl.SUBTOMOGRAM], particles.ids),
         "halfset": _halfsets(path, particles),
         "score": particles.scores,
-        "class": motl.kept(path, particles, motl.CLASS, np.ones(n, np.int64)),
+        "class": motl.kept(path, particles, motl.CLASSES, np.ones(n, np.int64)),
     }
     columns |= dict(zip(NEEDED, coordinates.T, strict=True))
     columns |= dict(zip(("x_shift", "y_shift", "z_shift"), shifts.T, strict=True))
@@ -106,7 +106,9 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
 
 def _halfsets(path: Path, particles: Particles) -> list[str]:
     if HALFSET not in particles.table:
-        return ["A"] * len(particles)
+        ones = np.ones(len(particles), np.int64)
+        subset = motl.kept(path, particles, ["rlnRandomSubset"], ones)
+        return np.where(subset == 2, "B", "A").tolist()
     values = [v or "A" for v in common.text(particles.table, HALFSET).tolist()]
     for row, value in enumerate(values, 1):
         if len(value.split()) != 1 or not value.isascii() or set(value) & set("#'\""):
