@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from napari_tomopick.cli import formats  # noqa: F401  # for its command
+from napari_tomopick.cli.window import app
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.io.particles import (
     FORMATS,
@@ -59,3 +62,10 @@ def test_what_no_format_is(tmp_path: Path) -> None:
     assert holds_particles("p.star")  # by its suffix: there need be no file
     assert not holds_particles(tmp_path / "p.mrc")
     assert ".star" in SUFFIXES
+
+
+def test_the_command_line_lists_them() -> None:
+    result = CliRunner().invoke(app, ["formats"])
+    assert result.exit_code == 0, result.output
+    listed = {line.split()[0] for line in result.output.splitlines() if line[:1].strip()}
+    assert {f.name for f in FORMATS} <= listed

@@ -12,6 +12,7 @@ def main() -> None:
     from napari_tomopick.cli import (  # noqa: F401  # for their commands
         boxing,
         consensus,
+        formats,
         initial_model,
         matching,
         review,

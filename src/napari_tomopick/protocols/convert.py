@@ -80,8 +80,8 @@ def convert(
     tomograms : sequence of Tomogram
         Needed where a format depends on the size or voxel size of the tomogram.
     format : str, optional
-        Name of the format to write, where several have the suffix; a name that is not known gives the
-        list of them. "dynamo-folder" turns a folder of subtomograms into one of Dynamo's.
+        Name of the format to write, where several have the suffix; `formats` lists them.
+        "dynamo-folder" turns a folder of subtomograms into one of Dynamo's.
     source_format : str, optional
         Format of the source, where its suffix and content do not say it.
     fold_shifts : bool

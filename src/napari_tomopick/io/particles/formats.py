@@ -106,7 +106,12 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),
     # Warp knows no frame of a subtomogram besides
-    Format("warp", "Warp or M particles", **_STAR | {"module": "warp", "shifts": tuple(ORIGINS)}),
+    Format(
+        "warp",
+        "Warp or M particles",
+        **_STAR | {"module": "warp", "shifts": tuple(ORIGINS)},
+        needs_tomogram="voxel size, where the file has none; shape, for fractions of the volume",
+    ),
     Format(
         "stopgap",
         "STOPGAP motive list",
@@ -137,7 +142,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "dynamo-folder",
-        "data folder of Dynamo",
+        "data folder of Dynamo (of subtomograms, convert writes one)",
         (),
         "dynamo_folder",
         writes=False,
