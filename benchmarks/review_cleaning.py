@@ -18,15 +18,15 @@ The tomogram is `ribosomes`: 66 ribosomes among 215 other complexes. For every s
 The score is template matching's own, a locally normalised correlation at full sampling with the contrast
 transfer measured from the tomogram.
 
-The likeness is what a user sees in the gallery, and needs no template: the correlation of each box, in its
-own frame, smoothed and moved by up to 2 voxels, with the average of the others. The average is first of all
-picks and then of those above the limit, five times. Those picks have no other score.
+The likeness is `napari_tomopick.protocols.likeness`, with its defaults, and needs no template: by boxes,
+or where no orientation is known also by what the network makes of the places. Those picks have no other
+score. *z axis only* are the picks by hand turned about it at random, as picks on a membrane are.
 
-Nothing is known of the truth in setting the limits. A lowest score, or likeness, is where the histogram parts
-best in two (Otsu's method), which is where one would put the slider. Duplicates are picks within half a
-diameter of the particle.
+Nothing is known of the truth in setting the limits. A lowest score, or likeness, is where the values part
+best in two (`models.parting`, Otsu's method), which is what the dock proposes. Duplicates are picks within
+half a diameter of the particle.
 
-How the likeness is measured was settled with seeds 0 to 9; the default ones are others.
+How the likeness is measured was settled with seeds 0 to 7; the default ones are others.
 
 A ribosome is lost if no pick within a quarter of its diameter is left, and what is left beyond one pick for
 each ribosome is false. All is done by the calls of the dock: `quantities`, `passing`, `clean.duplicates`.
@@ -46,20 +46,20 @@ import numpy as np
 from network_scenes import Scene, scene
 from network_scoring import judge
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
-from napari_tomopick.geometry.cropping import crop_oriented
 from napari_tomopick.geometry.rotation_sampling import rotations_by_step
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.filters import Range, passing
 from napari_tomopick.models.particles import Particles, concatenate
-from napari_tomopick.models.quantities import quantities
+from napari_tomopick.models.parting import parting
+from napari_tomopick.models.quantities import LIKENESS, TABLE, quantities
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
 from napari_tomopick.picking.imaging import Imaging, whitening_of
 from napari_tomopick.picking.matching_ground import Ground, LocalBoxes
 from napari_tomopick.picking.measured_transfer import interpolated
+from napari_tomopick.picking.settings import suggested_box_size
 from napari_tomopick.picking.template import Template
 from napari_tomopick.picking.template_places import (
     MatchedVolume,
@@ -70,7 +70,7 @@ from napari_tomopick.picking.template_places import (
 )
 from napari_tomopick.picking.template_search import bank_of
 from napari_tomopick.picking.turned_template import TurnedTemplate
-from napari_tomopick.protocols import clean, match
+from napari_tomopick.protocols import clean, likeness, match
 
 Array = NDArray[np.float64]
 
@@ -79,8 +79,7 @@ _NEAR = 0.25
 _MOVED, _TURNED = 1.0, 4.0
 _ACROSS = 14.0  # voxels across a particle where all orientations are compared
 _RANDOM = 60
-_BOX, _SMOOTHED, _ROUNDS = 36, 1.0, 5
-_SHIFT = 2.0  # voxels by which a box may lie off and still be seen to be like the others
+_MARGIN = 9.0  # voxels from the border of the tomogram, of places drawn at random
 _KINDS = ("random", "others", "mistakes", "duplicates")
 
 
@@ -169,7 +168,7 @@ def pools(where: Scene, matcher: Matcher) -> Pools:
         return particles.select(cdist(particles.positions, targets).min(axis=1) > near)
 
     size = np.array(where.volume.shape[::-1])
-    places = rng.uniform(_BOX / 4, size - _BOX / 4, (5 * _RANDOM, 3))
+    places = rng.uniform(_MARGIN, size - _MARGIN, (5 * _RANDOM, 3))
     free = places[cdist(places, targets).min(axis=1) > near][:_RANDOM]
     found = matcher.found
     matched = Particles(found.positions, found.rotations, scores=found.scores)
@@ -221,51 +220,13 @@ def picks(
     return Particles(mixed.positions, mixed.rotations, scores=mixed.scores), [what[i] for i in order]
 
 
-def parting(values: Array) -> float:
-    """Where a histogram parts best in two, by Otsu's method."""
-    ordered = np.sort(values[np.isfinite(values)])
-    n = np.arange(1, len(ordered))
-    sums = np.cumsum(ordered)
-    below, above = sums[:-1] / n, (sums[-1] - sums[:-1]) / (len(ordered) - n)
-    best = int(np.argmax(n * (len(ordered) - n) * (below - above) ** 2))
-    return float(ordered[best] + ordered[best + 1]) / 2
-
-
-def likeness(volume: NDArray[np.float32], particles: Particles, rounds: int = _ROUNDS) -> Array:
-    """Correlation of each box with the average of the others that are like it, wherever within `_SHIFT`."""
-    boxes = crop_oriented(
-        ndimage.gaussian_filter(volume, _SMOOTHED), particles.positions, particles.rotations, _BOX
-    )
-    along = np.arange(_BOX) - _BOX // 2
-    far = np.sqrt(np.add.outer(np.add.outer(along**2, along**2), along**2))
-    inside = far <= _BOX / 2 - 3
-    shifts = np.argwhere(far <= _SHIFT) - _BOX // 2
-    # where the particle would lie if the box were moved
-    at = np.argwhere(inside)
-    rows = np.stack([_unit(boxes[(slice(None), *(at + shift).T)]) for shift in shifts], axis=1)
-    middle = int(np.flatnonzero((shifts == 0).all(axis=1))[0])
-    kept, values = np.ones(len(rows), bool), np.zeros(len(rows))
-    for _ in range(rounds):
-        total = rows[kept, middle].sum(axis=0)
-        for i, moved in enumerate(rows):
-            others = total - moved[middle] if kept[i] else total
-            values[i] = (moved @ _unit(others)).max()
-        kept = values >= parting(values)
-    return values
-
-
-def _unit(rows: NDArray[np.floating]) -> Array:
-    """Of mean 0 and norm 1."""
-    centred = rows - rows.mean(axis=-1, keepdims=True, dtype=np.float64)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-9))
-
-
-def cleaned(particles: Particles, diameter: float, key: str) -> Particles:
-    """What is left by a slider where its histogram parts, and by duplicates."""
+def cleaned(particles: Particles, diameter: float, key: str) -> tuple[Particles, float]:
+    """What is left by a slider where its values part, and by duplicates; and where it was put."""
     known = quantities(particles)
-    ranges = {key: Range(low=parting(known[key].values))}
-    left = particles.select(passing(known, ranges, n=len(particles)))
-    return clean.without(left, clean.duplicates(left, distance=diameter / 2))
+    parted = parting(known[key].values)
+    assert parted is not None
+    left = particles.select(passing(known, {key: Range(low=parted.limit)}, n=len(particles)))
+    return clean.without(left, clean.duplicates(left, distance=diameter / 2)), parted.limit
 
 
 @dataclass(frozen=True)
@@ -277,6 +238,7 @@ class Outcome:
     left: int
     false: int
     kinds: tuple[str, ...]
+    limit: float = 0.0
 
 
 def outcome(
@@ -290,6 +252,22 @@ def outcome(
     return Outcome(judged.missed, len(source.targets), judged.false, false, kinds)
 
 
+def origins(source: Pools, matcher: Matcher, share: float, seed: int) -> dict[str, tuple[Particles, list]]:
+    """Sets of picks of one seed, by what is known of them."""
+    made, what = picks(source, matcher, share, seed, climb=False)
+    rng = np.random.default_rng([seed, 18])
+    twist = np.column_stack([np.zeros((len(made), 2)), rng.uniform(0, 2 * np.pi, len(made))])
+    return {
+        "by a matcher": picks(source, matcher, share, seed, climb=True),
+        "by hand": (made, what),
+        "by hand, z axis only": (
+            Particles(made.positions, made.rotations * Rotation.from_rotvec(twist)),
+            what,
+        ),
+        "by hand, not oriented": (Particles(made.positions), what),
+    }
+
+
 def run(data: Path, seeds: Sequence[int], share: float) -> dict[tuple[str, str], list[Outcome]]:
     """Outcomes for each seed, by what the picks are and what is filtered by."""
     where = scene("ribosomes", 0, data)
@@ -298,20 +276,27 @@ def run(data: Path, seeds: Sequence[int], share: float) -> dict[tuple[str, str],
     source = pools(where, matcher)
     print(f"matched and looked at all places in {time.perf_counter() - start:.0f} s", flush=True)
     found: dict[tuple[str, str], list[Outcome]] = {}
-    near = _NEAR * where.diameter
-    for seed in seeds:
-        for origin in ("by a matcher", "by hand", "by hand, not oriented"):
-            made, what = picks(source, matcher, share, seed, climb=origin == "by a matcher")
-            ways = [("score", made, "score")]
-            if origin.endswith("not oriented"):
-                made, ways = Particles(made.positions), []
-            likenesses = likeness(where.volume, made)
-            # as the picks of a program that gives no scores
-            bare = replace(made, scores=likenesses).with_columns(likeness=likenesses)
-            for way, particles, key in [*ways, ("likeness", bare, "table:likeness")]:
-                kept = cleaned(particles, where.diameter, key)
-                result = outcome(source, made, what, kept, near)
-                found.setdefault((origin, way), []).append(result)
+    near, box = _NEAR * where.diameter, suggested_box_size(where.diameter)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tomogram.mrc"
+        write_mrc(path, where.volume, where.voxel_size)
+        tomogram = Tomogram(
+            "scene", path, where.volume.shape, where.voxel_size, Acquisition(*where.tilt_range)
+        )
+        for seed in seeds:
+            for origin, (made, what) in origins(source, matcher, share, seed).items():
+                particles = replace(made, voxel_size_angstrom=where.voxel_size, box_size=box)
+                ways = {"score": (particles, "score")} if np.isfinite(made.scores).all() else {}
+                for by in ("boxes", "network") if origin.endswith("not oriented") else ("boxes",):
+                    like = likeness(particles, [tomogram], by=by).particles
+                    # as the picks of a program that gives no scores
+                    bare = replace(like, scores=like.table[LIKENESS].to_numpy())
+                    ways[f"likeness of {by}"] = bare, TABLE + LIKENESS
+                for way, (measured, key) in ways.items():
+                    kept, limit = cleaned(measured, where.diameter, key)
+                    result = outcome(source, made, what, kept, near)
+                    found.setdefault((origin, way), []).append(replace(result, limit=limit))
+            print(f"seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
     return found
 
 
@@ -324,18 +309,27 @@ def main() -> None:
     if folder is None:
         raise SystemExit("this needs TOMOPICK_DATA, the folder of simulated tomograms")
     found = run(Path(folder), options.seeds, options.false)
-    print("| true picks | filtered by | true ones lost | false ones left | worst seed | left, by kind |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| true picks | filtered by | lowest | true ones lost | false ones left | worst seed | left, by kind |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for (origin, way), outcomes in found.items():
         lost, true = sum(o.lost for o in outcomes), sum(o.true for o in outcomes)
         left, false = sum(o.left for o in outcomes), sum(o.false for o in outcomes)
         worst = max(outcomes, key=lambda o: o.lost / o.true + o.left / o.false)
         kinds = [kind for o in outcomes for kind in o.kinds]
         words = ", ".join(f"{kinds.count(kind)} {kind}" for kind in _KINDS if kind in kinds)
-        print(
-            f"| {origin} | {way} | {lost} of {true} ({100 * lost / true:.1f} %) | {left} of {false} "
-            f"({100 * left / false:.1f} %) | {worst.lost} lost, {worst.left} left | {words} |"
+        limits = [o.limit for o in outcomes]
+        cells = (
+            origin,
+            way,
+            f"{min(limits):.2f} to {max(limits):.2f}",
+            f"{lost} of {true} ({100 * lost / true:.1f} %)",
+            f"{left} of {false} ({100 * left / false:.1f} %)",
+            f"{worst.lost} lost, {worst.left} left",
+            words,
         )
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -72,8 +72,17 @@ def values(particles):
     return particles.table[LIKENESS].to_numpy()
 
 
-def rows_of(comparison, boxes):
-    return lambda i, moved: None if boxes[i] is None else comparison.rows(boxes[i], moved=moved)
+class Held:
+    """Boxes in memory."""
+
+    def __init__(self, comparison, boxes):
+        self.comparison, self.boxes = comparison, boxes
+
+    def row(self, i):
+        return None if self.boxes[i] is None else self.comparison.row(self.boxes[i])
+
+    def best(self, i, others):
+        return self.comparison.best(self.boxes[i], others)
 
 
 # parting
@@ -104,10 +113,10 @@ def test_a_box_has_no_part_in_what_it_is_compared_with():
     rng = np.random.default_rng(1)
     comparison = Comparison(8, 0.0, 0.0)
     noise = rng.normal(size=(3, *(comparison.cut_size,) * 3)).astype(np.float32)
-    found = likeness_of(3, rows_of(comparison, noise), rounds=1).values
+    found = likeness_of(3, Held(comparison, noise), rounds=1).values
     # of three unrelated boxes each would correlate by 0.58 with the mean of all
     assert np.abs(found).max() < 0.25
-    rows = [comparison.rows(box, moved=False)[0] for box in noise]
+    rows = [comparison.row(box) for box in noise]
     expected = np.corrcoef(rows[0], rows[1] + rows[2])[0, 1]
     assert found[0] == pytest.approx(expected, abs=0.01)
 
@@ -122,8 +131,8 @@ def test_a_box_is_moved_to_where_it_is_most_alike():
 
     still, moved = Comparison(12, 0.0, 0.0), Comparison(12, 0.0, 2.0)
     offsets = [0, 0, 0, 2]
-    without = likeness_of(4, rows_of(still, [cut(still.cut_size, x) for x in offsets]), rounds=1).values
-    within = likeness_of(4, rows_of(moved, [cut(moved.cut_size, x) for x in offsets]), rounds=1).values
+    without = likeness_of(4, Held(still, [cut(still.cut_size, x) for x in offsets]), rounds=1).values
+    within = likeness_of(4, Held(moved, [cut(moved.cut_size, x) for x in offsets]), rounds=1).values
     assert within[3] == pytest.approx(1.0, abs=1e-4)
     assert without[3] < 0.8
 
@@ -143,7 +152,7 @@ def test_boxes_of_one_grey_value_are_not_compared():
     rng = np.random.default_rng(3)
     boxes = [rng.normal(size=(8, 8, 8)).astype(np.float32) for _ in range(4)]
     boxes += [np.full((8, 8, 8), 1234.567, np.float32), None]
-    found = likeness_of(6, rows_of(comparison, boxes), rounds=3)
+    found = likeness_of(6, Held(comparison, boxes), rounds=3)
     assert np.isnan(found.values).tolist() == [False] * 4 + [True] * 2
     assert not found.agreeing[4:].any()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from benchmark_modules import BENCHMARKS, benchmark
@@ -18,28 +17,13 @@ def module():
         yield benchmark("review_cleaning")
 
 
-def test_a_histogram_parts_where_it_should(module):
+def test_picks_are_cleaned_where_their_scores_part(module):
     rng = np.random.default_rng(0)
-    values = np.concatenate([rng.normal(0.2, 0.03, 30), rng.normal(0.6, 0.05, 70), [np.nan]])
-    assert 0.3 < module.parting(values) < 0.5
-
-
-def test_false_picks_are_less_like_the_average(module):
-    rng = np.random.default_rng(1)
-    density = ndimage.gaussian_filter(rng.normal(size=(48, 48, 48)), 2.5)
-    radius = np.linalg.norm(np.indices(density.shape) - 24.0, axis=0)
-    density *= radius < 13
-    density /= density.std()
-    volume = rng.normal(0, 2.0, (64, 64, 400)).astype(np.float32)
-    places = np.column_stack([np.arange(24, 380, 48), np.full(8, 32), np.full(8, 32)]).astype(float)
-    for x in places[:, 0].astype(int):
-        volume[8:56, 8:56, x - 24 : x + 24] += density
-    turns = Rotation.from_quat(np.tile([0.0, 0, 0, 1], (12, 1)))
-    # a voxel off is still like the others; a place where there is nothing is not
-    off = places + np.array([1.0, 0, 0])
-    empty = np.array([[48.0, 20, 44], [96, 44, 20], [144, 20, 20], [192, 44, 44]])
-    values = module.likeness(volume, Particles(np.concatenate([off, empty]), turns))
-    assert values[:8].min() > module.parting(values) > values[8:].max()
+    scores = np.concatenate([rng.normal(0.2, 0.03, 30), rng.normal(0.6, 0.05, 70)])
+    picks = Particles(50.0 * np.arange(300).reshape(100, 3), scores=scores)
+    kept, limit = module.cleaned(picks, 20.0, "score")
+    assert 0.3 < limit < 0.5
+    assert kept.ids.tolist() == list(range(31, 101))
 
 
 def test_outcomes_are_counted_by_place(module):

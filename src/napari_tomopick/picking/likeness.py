@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from scipy import ndimage
 from napari_tomopick.geometry import filters
 from napari_tomopick.models.parting import parting
 from napari_tomopick.picking.aligning_spectra import soft_sphere
+from napari_tomopick.picking.likeness_kernels import best_correlation
 
 LEAST = 3
 """So many boxes are needed for each to be compared with an average of others."""
@@ -100,24 +101,40 @@ class Comparison:
         steps = np.array([self.size**2, self.size, 1])
         return (self._sphere[0] + self.size // 2) @ steps, self.shifts @ steps
 
-    def rows(self, box: NDArray[np.float32], *, moved: bool) -> NDArray[np.float32] | None:
-        """What is compared of a prepared box, for each of `shifts` or only for none, as unit vectors.
+    def row(self, box: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """What is compared of a prepared box where it is: products of these are correlations.
 
         Returns
         -------
-        array, shape (k, m), or None
-            Of mean 0 and norm 1, so that products are correlations. None if there is one grey value only.
+        array, shape (m,), or None
+            Of weighted mean 0 and norm 1. None if there is one grey value only.
         """
-        sphere, shifts = self._flat
         flat, weights = box.reshape(-1), self._sphere[1]
-        found = flat[(shifts if moved else shifts[:1])[:, None] + sphere]
-        found -= (found @ weights / weights.sum())[:, None]
-        found *= np.sqrt(weights)
-        norms = np.linalg.norm(found, axis=1)
-        if not (norms > _NO_DETAIL * np.abs(flat).max() * np.sqrt(weights.sum())).all():
+        found = flat[self._flat[0]]
+        found = (found - found @ weights / weights.sum()) * np.sqrt(weights)
+        norm = np.linalg.norm(found)
+        if not norm > _NO_DETAIL * np.abs(flat).max() * np.sqrt(weights.sum()):
             return None
-        found /= norms[:, None]
-        return found
+        return np.asarray(found / norm, np.float32)
+
+    def best(self, box: NDArray[np.float32], others: NDArray[np.float64]) -> float:
+        """The correlation of a prepared box with a sum of rows, where it is highest of all `shifts`."""
+        sphere, shifts = self._flat
+        weights = self._sphere[1]
+        weighted = (others * np.sqrt(weights)).astype(np.float32)
+        return float(
+            best_correlation(np.ascontiguousarray(box).reshape(-1), sphere, shifts, weights, weighted)
+        )
+
+
+class Source(Protocol):
+    """What is compared, by numbers from 0 on; called by several threads, and in every round."""
+
+    def row(self, number: int, /) -> NDArray[np.float32] | None:
+        """The unit vector of one where it is; None if there is nothing to compare."""
+
+    def best(self, number: int, others: NDArray[np.float64], /) -> float:
+        """Its correlation with a sum of such vectors, where that is highest of all places near it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +158,7 @@ class Likeness:
 
 def likeness_of(
     count: int,
-    rows: Callable[[int, bool], NDArray[np.float32] | None],
+    source: Source,
     *,
     rounds: int,
     apply: Any = map,
@@ -156,10 +173,7 @@ def likeness_of(
     ----------
     count : int
         Of the boxes, at least `LEAST`.
-    rows : callable
-        ``rows(i, moved)`` gives what is compared of a box as unit vectors, shape (k, m): for each place it is
-        moved to, the first of which is where it is, or only for that. None if there is no box. It is called
-        in every round.
+    source : Source
     rounds : int
         How often boxes are compared at most; 1: only with the average of all.
     apply : callable
@@ -173,13 +187,9 @@ def likeness_of(
     Likeness
     """
 
-    def still(i: int) -> NDArray[np.float32] | None:
-        found = rows(i, False)
-        return None if found is None else found[0]
-
     total: Any = 0.0
     kept = np.zeros(count, bool)
-    for i, row in enumerate(apply(still, range(count))):
+    for i, row in enumerate(apply(source.row, range(count))):
         if row is not None:
             total, kept[i] = total + row.astype(np.float64), True
         if progress is not None:
@@ -187,11 +197,8 @@ def likeness_of(
     there = kept.copy()
 
     def compare(i: int) -> float:
-        found = rows(i, True) if there[i] else None
-        if found is None:
-            return math.nan
-        others = (total - found[0] if kept[i] else total).astype(np.float32)
-        return float((found @ others).max() / max(float(np.linalg.norm(others)), 1e-12))
+        own = source.row(i) if there[i] else None
+        return math.nan if own is None else source.best(i, total - own if kept[i] else total)
 
     values = np.full(count, np.nan)
     for number in range(1, rounds + 1):
@@ -208,7 +215,7 @@ def likeness_of(
         changed = np.flatnonzero(above != kept)
         if not len(changed):
             return Likeness(values, kept, number)
-        for i, row in zip(changed.tolist(), apply(still, changed.tolist()), strict=True):
+        for i, row in zip(changed.tolist(), apply(source.row, changed.tolist()), strict=True):
             # only boxes that are there have a value, or were in the average
             total += row if above[i] else -row
         kept = above

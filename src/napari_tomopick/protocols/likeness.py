@@ -17,7 +17,7 @@ from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.parting import Parting, parting
 from napari_tomopick.models.quantities import LIKENESS
 from napari_tomopick.models.tomogram import Tomogram
-from napari_tomopick.picking.likeness import LEAST, Comparison, likeness_of
+from napari_tomopick.picking.likeness import LEAST, Comparison, Source, likeness_of
 from napari_tomopick.picking.torch_extra import INSTALL, has_torch
 from napari_tomopick.protocols.boxes_from import on_the_grid_of
 from napari_tomopick.protocols.describe import Bounds, Progress
@@ -171,15 +171,15 @@ def likeness(
             text = "averaging particles" if number == 0 else f"comparing particles, round {number}"
             progress(number * total + done, (rounds + 1) * total, text)
 
-    rows: Callable[[int, bool], NDArray[np.float32] | None]
-    rows = Descriptions(lying, size / BOX_PER_DIAMETER, progress) if network else Boxes(lying, comparison)
+    source: Source
+    source = Descriptions(lying, size / BOX_PER_DIAMETER, progress) if network else Boxes(lying, comparison)
 
     with ExitStack() as stack:
 
         def apply(function: Callable[[int], Result], items: Iterable[int]) -> Generator[Result]:
             return stack.enter_context(closing(in_order(function, items, threads)))
 
-        found = likeness_of(count, rows, rounds=rounds, apply=apply, progress=report)
+        found = likeness_of(count, source, rounds=rounds, apply=apply, progress=report)
     if np.isfinite(found.values).sum() < LEAST:
         raise ParameterError(
             f"of {count} particles {int(np.isfinite(found.values).sum())} have a box of {size} in their "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,15 +69,23 @@ class Boxes:
         self._most = KEPT_BYTES // (4 * comparison.size**3)
         self._held: dict[int, NDArray[np.float32] | None] = {}
 
-    def __call__(self, row: int, moved: bool) -> NDArray[np.float32] | None:
-        """Unit vectors, or None where more than half of the box lies outside, or is no number."""
+    def row(self, number: int) -> NDArray[np.float32] | None:
+        """See `Source`; None where more than half of the box lies outside, or is no number."""
+        box = self._box(number)
+        return None if box is None else self._comparison.row(box)
+
+    def best(self, number: int, others: NDArray[np.float64]) -> float:
+        """See `Source`."""
+        box = self._box(number)
+        return math.nan if box is None else self._comparison.best(box, others)
+
+    def _box(self, row: int) -> NDArray[np.float32] | None:
         if row in self._held:
-            box = self._held[row]
-        else:
-            box = self._cut(row)
-            if len(self._held) < self._most:
-                self._held[row] = box
-        return None if box is None else self._comparison.rows(box, moved=moved)
+            return self._held[row]
+        box = self._cut(row)
+        if len(self._held) < self._most:
+            self._held[row] = box
+        return box
 
     def _cut(self, row: int) -> NDArray[np.float32] | None:
         particles, number = self._lying.particles, int(self._lying.which[row])
@@ -162,7 +171,14 @@ class Descriptions:
             for row, described in zip(rows.tolist(), found, strict=True):
                 self._rows[row] = described
 
-    def __call__(self, row: int, moved: bool) -> NDArray[np.float32] | None:
-        """Unit vectors; None outside the tomogram."""
-        found = self._rows[row]
-        return found if found is None or moved else found[:1]
+    def row(self, number: int) -> NDArray[np.float32] | None:
+        """See `Source`; None outside the tomogram."""
+        found = self._rows[number]
+        return None if found is None else found[0]
+
+    def best(self, number: int, others: NDArray[np.float64]) -> float:
+        """See `Source`."""
+        found = self._rows[number]
+        return (
+            math.nan if found is None else float((found @ others).max() / max(np.linalg.norm(others), 1e-12))
+        )
