@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from napari_tomopick.cli.window import app
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.models import read_models, write_models
+from napari_tomopick.io.volumes import list_tomogram_files
 from napari_tomopick.models.user_points import ModelType
 from napari_tomopick.protocols.info import info
 
@@ -137,3 +138,18 @@ def test_without_mat_io_the_way_out_is_said(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(FileFormatError, match=r"needs mat-io \(pip install 'napari-tomopick\[dynamo\]'\)"):
         read_models(tmp_path / "m.omd")
+
+
+@pytest.mark.parametrize("version", ["v7", "v7.3"])
+def test_a_catalogue_of_objects_names_its_volumes(tmp_path: Path, version: str) -> None:
+    volumes = np.empty((1, 2), dtype=object)
+    for i, name in enumerate(("a.mrc", "sub/b.rec")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        volumes[0, i] = matlab_object("dcatalogue.volume", file=name, index=[[i + 1]], note="c.mrc")
+    matio.save_to_mat(
+        str(tmp_path / "c.ctlg"),
+        {"c": matlab_object("dcatalogue.catalogue", volumes=volumes)},
+        version=version,
+    )
+    assert list_tomogram_files(tmp_path / "c.ctlg") == [tmp_path / "a.mrc", tmp_path / "sub" / "b.rec"]

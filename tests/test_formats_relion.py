@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -348,3 +349,17 @@ def test_warp_takes_origins_but_no_frame_of_a_subtomogram(tmp_path: Path) -> Non
     path.write_text(table("", **place(), **SHIFT, rlnPixelSize=2.0))
     write_particles(tmp_path / "q.star", read_particles(path, fold_shifts=False), format="warp")
     assert read_particles(tmp_path / "q.star").positions.tolist() == [[97.0, 52.0, 21.0]]
+
+
+def test_a_tomogram_that_is_given_goes_before_one_of_the_list(tmp_path: Path) -> None:
+    path = project(tmp_path)
+    for name in ("Refine3D/job1/particles.star", "Tomograms/job2/tomograms.star"):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(
+            text.replace("TS_1 ", "TS_1.tomostar ").replace("TS_2 ", "TS_2.tomostar ")
+        )
+    assert read_particles(path).tomograms.tolist() == ["TS_1.tomostar", "TS_2.tomostar"]
+    given_ones = [tomogram("TS_1", 100, 75, 25, 20.0), tomogram("TS_2", 100, 75, 30, 20.0)]
+    particles = read_particles(path, tomograms=given_ones)
+    assert particles.tomograms.tolist() == ["TS_1", "TS_2"]
+    assert particles.voxel_size_angstrom == 20.0

@@ -97,12 +97,13 @@ def read_blocks(
     frame = as_table(blocks.pop(key))
     line = star.first_line(path, key)
     written = _written_names(frame)
-    names = common.named(path, known_names(written, [*tomograms, *listed]), tomograms)
-    if not {t.name for t in tomograms} & set(names.tolist()):
-        tomograms = [*tomograms, *(t for t in listed if t.name not in {g.name for g in tomograms})]
+    names = common.named(path, known_names(written, tomograms), tomograms)
+    if listed and not {t.name for t in tomograms} & set(names.tolist()):
+        tomograms = listed
+        names = common.named(path, known_names(written, tomograms), tomograms)
     optics = as_table(blocks["optics"]) if "optics" in blocks else None
     order = pixel_sizes(written)
-    pixel = pixel_size(path, frame, optics, order)
+    pixel = pixel_size(path, frame, optics, order, line)
     in_angstrom = all(c in frame for c in CENTRED)
     if in_angstrom and (tomograms or not all(c in frame for c in COORDINATES)):
         positions, pixel = _from_centred(path, frame, names, tomograms, line)

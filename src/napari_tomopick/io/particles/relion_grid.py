@@ -28,9 +28,19 @@ def pixel_sizes(names: NDArray[np.str_]) -> tuple[str, ...]:
 
 
 def pixel_size(
-    path: Path, frame: pd.DataFrame, optics: pd.DataFrame | None, order: Sequence[str]
+    path: Path, frame: pd.DataFrame, optics: pd.DataFrame | None, order: Sequence[str], line: int = 1
 ) -> float | None:
     """The size of the pixel that coordinates count in; None where the file does not say it.
+
+    Parameters
+    ----------
+    path : Path
+    frame, optics : DataFrame
+        The particles, and the optics groups where there are any.
+    order : sequence of str
+        Which columns are looked at, in this order.
+    line : int
+        Line of the file in which the first particle stands.
 
     Raises
     ------
@@ -39,7 +49,7 @@ def pixel_size(
     """
     for column in order:
         if column in frame:
-            sizes = common.numbers(path, frame, column)
+            sizes = common.numbers(path, frame, column, first_row=line)
         elif optics is not None and column in optics:
             sizes = common.numbers(path, optics, column)
             if OPTICS_GROUP in frame and _same_kind(frame[OPTICS_GROUP], optics.get(OPTICS_GROUP)):
@@ -49,9 +59,10 @@ def pixel_size(
             continue
         return _positive(path, sizes, column)
     if DETECTOR in frame and MAGNIFICATION in frame:
-        magnification = common.numbers(path, frame, MAGNIFICATION)
+        magnification = common.numbers(path, frame, MAGNIFICATION, first_row=line)
         _positive(path, magnification, MAGNIFICATION)
-        return _positive(path, common.numbers(path, frame, DETECTOR) * 1e4 / magnification, DETECTOR)
+        detector = common.numbers(path, frame, DETECTOR, first_row=line)
+        return _positive(path, detector * 1e4 / magnification, DETECTOR)
     return None
 
 
