@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,13 @@ from napari_tomopick.picking.agreement import Agreement
 from napari_tomopick.project import Session
 from napari_tomopick.protocols.agreement_picture import check_picture, save_agreement_picture
 from napari_tomopick.protocols.agreement_table import save_agreement_table
+from napari_tomopick.protocols.agreement_words import (
+    TextTable,
+    by_combination,
+    by_set,
+    by_tomogram,
+    headline,
+)
 from napari_tomopick.protocols.consensus import Agreed
 from napari_tomopick.protocols.consensus import consensus as consensus_step
 from napari_tomopick.protocols.convert import write
@@ -144,10 +152,7 @@ def _show(result: Agreed, picture: Path | None, table: Path | None, options: dic
         return
     _print_tables(result.agreement, result.picks)
     if picture is not None:
-        exactly = "exactly " if options["mode"] == "exactly" else ""
-        votes = "all" if options["votes"] == -1 else f"{options['votes']}" + ("" if exactly else " or more")
-        title = f"{len(result.particles)} particles: radius {options['radius']:g}, votes {exactly}{votes}"
-        save_agreement_picture(picture, result.agreement, title)
+        save_agreement_picture(picture, result.agreement, headline(result, options))
         inputs.say(f"wrote {picture}")
     if table is not None:
         save_agreement_table(table, result.agreement)
@@ -155,37 +160,26 @@ def _show(result: Agreed, picture: Path | None, table: Path | None, options: dic
 
 
 def _print_tables(agreement: Agreement, picks: dict[str, int]) -> None:
+    _print(by_combination(agreement))
+    _print(by_set(agreement, picks))
+    if len(agreement.tomograms) > 1:
+        tomograms = by_tomogram(agreement)
+        _print(replace(tomograms, rows=tomograms.rows[:_MOST_TOMOGRAMS]))
+        if len(tomograms.rows) > _MOST_TOMOGRAMS:
+            more = len(tomograms.rows) - _MOST_TOMOGRAMS
+            inputs.say(f"and {more} more tomograms; --table FILE.csv has all of them")
+
+
+def _print(table: TextTable) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    def made(title: str, first: list[str], numbers: list[str]) -> Table:
-        found = Table(title=title, title_justify="left", title_style="bold")
-        for name in first:
-            found.add_column(Text(name), overflow="fold")
-        for name in numbers:
-            found.add_column(Text(name), justify="right")
-        return found
-
-    by_votes = made("particles by who picked them", ["picked by"], ["votes", "particles", "kept"])
-    kept = agreement.kept.sum(axis=1)
-    for combination, count, of_them in zip(agreement.combinations, agreement.totals(), kept, strict=True):
-        by_votes.add_row(Text(agreement.words(combination)), str(sum(combination)), str(count), str(of_them))
-    inputs.out.print(by_votes)
-
-    names = list(agreement.names)
-    by_picker = made("sets, and the Jaccard index of each two", ["set"], ["picks", "alone", *names])
-    alone = agreement.alone()
-    for k, (name, row) in enumerate(zip(names, agreement.jaccard(), strict=True)):
-        shared = ["" if k == j else "-" if value != value else f"{value:.3f}" for j, value in enumerate(row)]
-        by_picker.add_row(Text(name), str(picks[name]), str(alone[k]), *shared)
-    inputs.out.print(by_picker)
-
-    if len(agreement.tomograms) > 1:
-        by_tomogram = made("particles of each set by tomogram", ["tomogram"], [*names, "kept"])
-        for k, tomogram in enumerate(agreement.tomograms[:_MOST_TOMOGRAMS]):
-            counts = map(str, agreement.by_picker(tomogram))
-            by_tomogram.add_row(Text(tomogram), *counts, str(agreement.kept[:, k].sum()))
-        inputs.out.print(by_tomogram)
-        if len(agreement.tomograms) > _MOST_TOMOGRAMS:
-            more = len(agreement.tomograms) - _MOST_TOMOGRAMS
-            inputs.say(f"and {more} more tomograms; --table FILE.csv has all of them")
+    # texts, as names may hold what would be taken for markup
+    shown = Table(title=table.title, title_justify="left", title_style="bold")
+    first, *numbers = table.columns
+    shown.add_column(Text(first), overflow="fold")
+    for name in numbers:
+        shown.add_column(Text(name), justify="right")
+    for text, *values in table.rows:
+        shown.add_row(Text(text), *values)
+    inputs.out.print(shown)

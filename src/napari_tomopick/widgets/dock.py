@@ -227,6 +227,15 @@ def bring_to_front(dock: QWidget) -> None:
         frame.raise_()
 
 
+def bring_into_sight(widget: QWidget) -> None:
+    """Scroll a dock's column to where a widget begins."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QScrollArea):
+        parent = parent.parentWidget()
+    if parent is not None:
+        parent.verticalScrollBar().setValue(widget.mapTo(parent.widget(), QPoint(0, 0)).y())
+
+
 def _frame(widget: QWidget) -> QDockWidget | None:
     """What holds a widget at the side of the window."""
     parent = widget.parentWidget()

@@ -40,6 +40,8 @@ class ReviewDock(Dock):
         self.review = review = self.workspace.review
         # of the current set; "" if there is none
         self.uid = ""
+        # it may lie in a tomogram that is not shown (yet)
+        self._wanted = ""
         self.chooser = combo_box("current-set")
         self.chooser.setToolTip("The particle set that all pages are about")
         self.chooser.activated.connect(lambda i: self.choose(self.chooser.itemData(i)))
@@ -86,7 +88,8 @@ class ReviewDock(Dock):
         self.refresh()
 
     def choose(self, uid: str) -> None:
-        """Let all pages be about this set."""
+        """Let all pages be about this set, as soon as a tomogram with particles of it is shown."""
+        self._wanted = uid
         if uid != self.uid:
             self.uid = uid
             self.refresh()
@@ -100,7 +103,9 @@ class ReviewDock(Dock):
         """Show the sets, and of the pages the one that is seen."""
         review = self.review
         uids = [s.uid for s in review.sets]
-        if self.uid not in uids:
+        if self._wanted in uids:
+            self.uid = self._wanted
+        elif self.uid not in uids:
             self.uid = uids[0] if uids else ""
         self._show_chooser()
         count, at = review.count(self.uid), self._place()

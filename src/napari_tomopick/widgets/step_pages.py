@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QLabel,
-    QPushButton,
-    QTextEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QTextEdit
 
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.atomic import free_path
@@ -30,56 +22,12 @@ from napari_tomopick.protocols.extract import extract
 from napari_tomopick.protocols.import_picks import import_picks
 from napari_tomopick.protocols.import_tomograms import import_tomograms
 from napari_tomopick.protocols.orient import orient
-from napari_tomopick.widgets.dock import SPACING
-from napari_tomopick.widgets.forms import OptionForm, combo_box, form_layout
+from napari_tomopick.widgets.consensus_page import ConsensusPage
+from napari_tomopick.widgets.forms import combo_box
 from napari_tomopick.widgets.step_inputs import CheckList, PathField, offer
+from napari_tomopick.widgets.step_page import StepPage
 
 ALL = "all tomograms"
-
-
-class StepPage(QWidget):
-    """Inputs and options of one step.
-
-    Parameters
-    ----------
-    protocol : callable
-        Its options make the form.
-    explanation : str
-        One sentence on what the step does.
-    leave_out : tuple of str
-        Options that the page has a better field for.
-    """
-
-    title = ""
-
-    def __init__(
-        self, protocol: Callable[..., Any], explanation: str, leave_out: tuple[str, ...] = ()
-    ) -> None:
-        super().__init__()
-        self.form = OptionForm(protocol, leave_out)
-        words = QLabel(explanation)
-        words.setWordWrap(True)
-        self.inputs = form_layout()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2 * SPACING)
-        layout.addWidget(words)
-        layout.addLayout(self.inputs)
-        layout.addWidget(self.form)
-
-    def refresh(self, session: Session, tomogram: str) -> None:
-        """Offer what the project holds now; what is chosen stays chosen."""
-        raise NotImplementedError
-
-    def job(self, session: Session) -> jobs.Job:
-        """Return the job that the page describes.
-
-        Raises
-        ------
-        TomopickError
-            If something is missing or makes no sense.
-        """
-        raise NotImplementedError
 
 
 class ImportPage(StepPage):
@@ -335,4 +283,13 @@ def _labelled(models: Sequence[Model]) -> list[tuple[str, str]]:
     return [(f"{model.name} · {model.tomogram}" if several else model.name, model.uid) for model in models]
 
 
-PAGES = (ImportPage, ImportPicksPage, BinPage, CropPointsPage, OrientPage, ExtractPage, AveragePage)
+PAGES = (
+    ImportPage,
+    ImportPicksPage,
+    BinPage,
+    CropPointsPage,
+    OrientPage,
+    ConsensusPage,
+    ExtractPage,
+    AveragePage,
+)

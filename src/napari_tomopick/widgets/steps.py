@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QPushButton
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_tomopick.errors import Cancelled, ProjectError, TomopickError
 from napari_tomopick.project import Session
 from napari_tomopick.protocols.jobs import Job
 from napari_tomopick.widgets.deletion import when_deleted
-from napari_tomopick.widgets.dock import Dock, row
+from napari_tomopick.widgets.dock import Dock, bring_into_sight, row
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.job_runner import JobRunner
 from napari_tomopick.widgets.picture import Picture
@@ -42,6 +44,12 @@ class StepsDock(Dock):
         self._job_session: Session | None = None
         # the step that the report is about, whichever page is open
         self._ran = ""
+        self._running_page: StepPage | None = None
+        # what came of it is scrolled to once it has its place
+        self._seen: QWidget | None = None
+        self._after_layout = QTimer(self)
+        self._after_layout.setSingleShot(True)
+        self._after_layout.timeout.connect(self._bring_into_sight)
 
         self.pages: list[StepPage] = [page() for page in PAGES]
         self.step = QComboBox()
@@ -49,7 +57,10 @@ class StepsDock(Dock):
         self.step.addItems([page.title for page in self.pages])
         self.step.currentIndexChanged.connect(self._turn_to_page)
 
-        self.run_button = self.button("Run", "run-step", self._run)
+        self.preview_button = self.button(
+            "Preview", "preview-step", lambda: self._start(self.page.preview_job), "Look, and change nothing"
+        )
+        self.run_button = self.button("Run", "run-step", lambda: self._start(self.page.job))
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setObjectName("cancel-step")
         self.cancel_button.clicked.connect(self._cancel)
@@ -62,9 +73,10 @@ class StepsDock(Dock):
 
         self.above.addLayout(row(QLabel("Step"), self.step, stretch=1))
         for page in self.pages:
+            page.wanted.connect(self.reported)
             self.column.addWidget(page)
         self.column.addStretch(1)
-        self.below.addLayout(row(self.run_button, self.cancel_button, stretch=0))
+        self.below.addLayout(row(self.preview_button, self.run_button, self.cancel_button))
         for widget in (self.bar, self.report, self.picture, HistoryButtons(self)):
             self.below.addWidget(widget)
         w = self.workspace
@@ -89,7 +101,8 @@ class StepsDock(Dock):
     def refresh(self) -> None:
         """Offer what the project holds now."""
         session = self.workspace.session
-        self.run_button.setEnabled(session is not None and not self.runner.running)
+        self._enable()
+        self.preview_button.setVisible(self.page.can_preview)
         if session is None:
             self.report.say(NO_PROJECT)
             return
@@ -102,18 +115,24 @@ class StepsDock(Dock):
         trouble = self.workspace.trouble
         self.trouble.say("" if trouble in self.report.text() else trouble)
 
-    def _run(self) -> None:
+    def _enable(self) -> None:
+        ready = self.workspace.session is not None and not self.runner.running
+        self.run_button.setEnabled(ready)
+        self.preview_button.setEnabled(ready)
+
+    def _start(self, make: Callable[[Session], Job]) -> None:
+        """Start the job that the page makes."""
         session = self.workspace.open_session
-        self._ran = self.page.title
+        self._ran, self._running_page = self.page.title, self.page
         self.picture.show_file(None)
         self.report.say("")
         try:
-            self._job, self._job_session = self.page.job(session), session
+            self._job, self._job_session = make(session), session
         except TomopickError as error:
             self._fail(error)
             return
         self.runner.start(self._job)
-        self.run_button.setEnabled(False)
+        self._enable()
         self.cancel_button.setEnabled(True)
         self.bar.setRange(0, 0)
         self.bar.show()
@@ -144,7 +163,7 @@ class StepsDock(Dock):
         session, self._job_session = self._job_session, None
         self.bar.hide()
         self.cancel_button.setEnabled(False)
-        self.run_button.setEnabled(self.workspace.session is not None)
+        self._enable()
         self.report.say("")
         if isinstance(error, Cancelled):
             self.report.say(f"{self._ran}: stopped, and nothing was changed.")
@@ -163,3 +182,25 @@ class StepsDock(Dock):
         self.picture.show_file(getattr(result, "picture", None))
         self.workspace.open_first()
         self.refresh()
+        self._show_result()
+
+    def _bring_into_sight(self) -> None:
+        if self._seen is not None:
+            bring_into_sight(self._seen)
+
+    def _show_result(self) -> None:
+        """Show what the page has of the result, and in Review a set that is to be looked at next."""
+        page = self._running_page
+        assert page is not None
+        self._seen = page.show_result()
+        self._after_layout.start()
+        made = next((s for s in self.workspace.open_session.particle_sets() if s.uid == page.made_set), None)
+        if made is None:
+            return
+        # not before, as a dock takes a while to open
+        from napari_tomopick.widgets.review import ReviewDock
+
+        self.workspace.review.set_visible(made.uid, True)
+        if self.workspace.tomogram_name not in made.tomograms:
+            self.workspace.open_tomogram(made.tomograms[0])
+        self.raised(ReviewDock, "Review").choose(made.uid)
