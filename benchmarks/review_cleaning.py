@@ -309,10 +309,17 @@ def main() -> None:
     if folder is None:
         raise SystemExit("this needs TOMOPICK_DATA, the folder of simulated tomograms")
     found = run(Path(folder), options.seeds, options.false)
-    print(
-        "| true picks | filtered by | lowest | true ones lost | false ones left | worst seed | left, by kind |"
+    heads = (
+        "true picks",
+        "filtered by",
+        "lowest",
+        "true ones lost",
+        "false ones left",
+        "worst",
+        "left, by kind",
     )
-    print("|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(heads)} |")
+    print("|" + len(heads) * "---|")
     for (origin, way), outcomes in found.items():
         lost, true = sum(o.lost for o in outcomes), sum(o.true for o in outcomes)
         left, false = sum(o.left for o in outcomes), sum(o.false for o in outcomes)
