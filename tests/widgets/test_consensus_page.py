@@ -46,7 +46,8 @@ def test_a_consensus_is_looked_at_saved_kept_and_reviewed(window, dock, press, q
     assert picture.pixmap().width() > 0
     assert picture.width() <= steps.width()
     tabs.setCurrentIndex(4)
-    assert tabs.currentWidget().rows[-1][:4] == ("the consensus", "1.000", "0.667", "0.800")
+    scores = tabs.currentWidget().findChild(QWidget, "consensus-scores")
+    assert scores.rows[-1][:4] == ("the consensus", "1.000", "0.667", "0.800")
 
     # a name without suffix is of the kind that was chosen
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "who"), "SVG (*.svg)"))

@@ -173,7 +173,9 @@ class ConsensusStep:
                 said = job.record(session, outcome.agreed)
                 self.made = next((s.uid for s in session.particle_sets() if s.uid not in before), "")
             else:
-                lines = outcome.agreed.lines()
+                # what each set is worth stands in a table
+                first, *_ = outcome.agreed.lines()
+                lines = [first, *outcome.agreed.result.notes]
                 said = "\n".join([*lines, "only looked at so far: Run makes it a particle set"])
             self.outcome, self._of = outcome, source
             return said if outcome.image is not None else f"{said}\n{UNTOLD}"

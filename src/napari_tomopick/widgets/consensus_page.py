@@ -35,6 +35,7 @@ class ConsensusPage(StepPage):
             plain=PLAIN,
             labels=LABELS,
         )
+        self.form.field("mode").setItemText(0, "at least")  # type: ignore[attr-defined]
         self.step = ConsensusStep()
         self._session: Session | None = None
         self.sets = CheckList("consensus-sets")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_tomopick.layers.consensus import Outcome
@@ -15,7 +15,7 @@ from napari_tomopick.widgets.picture import Picture
 from napari_tomopick.widgets.table import Column, RowsTable
 from napari_tomopick.widgets.texts import note
 
-HEIGHT = 260
+HEIGHT = 270
 # five tabs beside each other in the width of a dock
 TAB_STYLE = "QTabBar::tab { padding: 3px 6px; min-width: 0px; }"
 PICTURE = "Picture"
@@ -82,11 +82,12 @@ class ConsensusResults(QWidget):
             picture = Picture()
             picture.setObjectName("consensus-picture")
             picture.show_image(outcome.image, outcome.title)
-            self.tabs.addTab(scrolled(picture), PICTURE)
-            self.tabs.setTabToolTip(0, "Who picked the same particles; blue is what is kept")
+            self.tabs.addTab(
+                _page("Who picked the same. Click to enlarge.", scrolled(picture)), PICTURE
+            )
         for table in outcome.tables:
-            self.tabs.addTab(_view(table), table.short)
-            self.tabs.setTabToolTip(self.tabs.count() - 1, table.title)
+            title = table.title[:1].upper() + table.title[1:]
+            self.tabs.addTab(_page(title, _view(table)), table.short)
         # the same tab as before, to compare
         names = [self.tabs.tabText(k) for k in range(self.tabs.count())]
         self.tabs.setCurrentIndex(names.index(before) if before in names else 0)
@@ -118,6 +119,20 @@ class ConsensusResults(QWidget):
         self.saved.setVisible(bool(text))
 
 
+def _page(title: str, content: QWidget) -> QWidget:
+    """A tab, with a line that says what is seen."""
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, SPACING, 0, 0)
+    layout.setSpacing(SPACING)
+    words = note("consensus-words")
+    words.setTextFormat(Qt.TextFormat.PlainText)
+    words.setText(title)
+    layout.addWidget(words)
+    layout.addWidget(content, 1)
+    return page
+
+
 def _view(table: TextTable) -> RowsTable:
     columns = [
         Column(
@@ -126,6 +141,8 @@ def _view(table: TextTable) -> RowsTable:
             lambda texts, k=k: texts[k],  # type: ignore[misc]
             tip=lambda texts, k=k, name=name: f"{texts[0]}\n{name}: {texts[k]}" if k else texts[0],  # type: ignore[misc]
             number=k > 0,
+            # where the numbers leave room enough, all of them are seen
+            stretch=k == 0 and len(table.columns) <= 4,
             order=None if k == 0 else lambda texts, k=k: _number(texts[k]),  # type: ignore[misc]
         )
         for k, name in enumerate(table.columns)
