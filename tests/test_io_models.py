@@ -124,7 +124,7 @@ def broken(**changes: object) -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "not JSON.*line 1 column 2"),
+        ("{", "line 1, column 2: not JSON"),
         ("[]", 'no "format"'),
         (json.dumps({**ISSUE_EXAMPLE, "version": 2}), "version 2.*update"),
         (json.dumps({**ISSUE_EXAMPLE, "voxel_size_angstrom": -1.0}), "voxel_size_angstrom must be positive"),

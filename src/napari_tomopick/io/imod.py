@@ -146,6 +146,8 @@ def read_imod(path: str | os.PathLike[str]) -> ImodFile:
     except (EOFError, struct.error, ValueError, IndexError) as error:
         raise FileFormatError(f"{path}: damaged, or of a kind imodmodel cannot read: {error}") from error
     for number, item in enumerate(model.objects, 1):
+        if not all(0 <= part <= 1 for part in item.color):
+            raise FileFormatError(f"{path}: object {number} has a colour that is none: {item.color}")
         for contour_number, contour in enumerate(item.contours, 1):
             if not np.isfinite(contour.points).all():
                 raise FileFormatError(

@@ -16,6 +16,7 @@ from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.atomic import atomic_path, check_target
 from napari_tomopick.io.dynamo_models import read_omd
 from napari_tomopick.io.imod import ImodFile, ImodObject, read_imod, write_imod
+from napari_tomopick.io.particles import json_text
 from napari_tomopick.models.user_points import Model, ModelType
 
 FORMAT = "tomopick-models"
@@ -48,12 +49,7 @@ def read_models(path: str | os.PathLike[str]) -> list[Model]:
         return read_omd(Path(path))
     if suffix != ".json":
         raise FileFormatError(f"{path}: not a model file; these are read: {' '.join(SUFFIXES)}")
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{path}: not JSON: {error}") from error
+    content = json_text.read_json(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise FileFormatError(f'{path}: not a model file: it has no "format": "{FORMAT}"')
     if content.get("version") != VERSION:

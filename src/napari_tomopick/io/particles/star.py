@@ -63,6 +63,9 @@ def read_blocks(path: Path, known: Sequence[str] = ()) -> dict[str, Block]:
     found: dict[str, Block] = {}
     for name, block in blocks.items():
         if isinstance(block, pd.DataFrame):
+            if block.columns.has_duplicates:
+                twice = block.columns[block.columns.duplicated()][0]
+                raise FileFormatError(f"{path}: data_{name}: the column _{twice} occurs twice")
             # a row that ends too soon is filled up with nothing, which a word "nan" is not
             if len(block) and block.iloc[:, -1].isna().any() and (ragged := _ragged(path)):
                 raise FileFormatError(f"{path}: {ragged}")
