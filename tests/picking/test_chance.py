@@ -49,6 +49,15 @@ def test_one_outlier_makes_no_heap() -> None:
     assert threshold < particles.min() + 0.01
 
 
+def test_few_particles_of_different_scores_are_one_heap() -> None:
+    rng = np.random.default_rng(9)
+    # far above chance, and further from each other than chance varies: those of a clean tomogram
+    particles = rng.uniform(0.4, 0.6, 14)
+    noise = 0.004 * rng.normal(size=80) + 0.2
+    threshold = Chance.of(0.004 * rng.normal(size=32) + 0.2, 100).threshold(np.concatenate([particles, noise]))
+    assert noise.max() < threshold < particles.min()
+
+
 def test_nothing_there_gives_nothing() -> None:
     chance = Chance.of(by_chance(48), 300)
     candidates = np.sort(by_chance(300, 8))[-100:]

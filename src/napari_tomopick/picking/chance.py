@@ -94,7 +94,8 @@ class Chance:
         above = values[values > self.middle]
         if len(above) < _FEW:
             return None
-        width = self.deviation
+        # of few particles a narrower one would make a heap of each (Silverman 1986, section 3.4)
+        width = max(self.deviation, 0.9 * float(above.std()) * len(above) ** -0.2)
         at = np.linspace(self.middle, above.max(), _GRID)
         density = np.exp(-0.5 * ((at[:, None] - above) / width) ** 2).sum(axis=1)
         tops = np.flatnonzero((density[1:-1] >= density[:-2]) & (density[1:-1] > density[2:])) + 1
