@@ -73,3 +73,6 @@ def test_a_consensus_is_looked_at_saved_kept_and_reviewed(window, dock, press, q
     assert not page.sets.item(3).checkState() == Qt.CheckState.Checked
     session.undo()
     assert session.particle_sets() == before
+    # what stands there when the project is closed does no harm
+    workspace.close_project()
+    page.sets.item(0).setCheckState(Qt.CheckState.Unchecked)

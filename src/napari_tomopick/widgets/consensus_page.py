@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QLineEdit, QWidget
 
 from napari_tomopick.layers.consensus import Choice, ConsensusStep, labelled_sets
-from napari_tomopick.project import Session
+from napari_tomopick.project import ParticleSet, Session
 from napari_tomopick.protocols.consensus import consensus
 from napari_tomopick.protocols.jobs import Job
 from napari_tomopick.widgets.consensus_results import ConsensusResults
@@ -38,6 +38,8 @@ class ConsensusPage(StepPage):
         self.form.field("mode").setItemText(0, "at least")  # type: ignore[attr-defined]
         self.step = ConsensusStep()
         self._session: Session | None = None
+        # as they were offered: the project may be closed by now
+        self._offered: tuple[ParticleSet, ...] = ()
         self.sets = CheckList("consensus-sets")
         self.sets.setToolTip("Each set is a picker and has one vote; their order matters for weights only")
         self.sets.itemChanged.connect(self._offer_grids)
@@ -73,7 +75,8 @@ class ConsensusPage(StepPage):
             self._session = session
             self.step.forget()
             self.show_result()
-        entries = labelled_sets(session.particle_sets())
+        self._offered = session.particle_sets()
+        entries = labelled_sets(self._offered)
         self.sets.offer(entries, lambda uid: False)
         offer(self.reference, [("none", ""), *entries])
         offer(self.where, [("all", ""), *((t.name, t.name) for t in session.tomograms())])
@@ -81,10 +84,8 @@ class ConsensusPage(StepPage):
 
     def _offer_grids(self) -> None:
         """Ask for the grid where the ticked sets differ in it."""
-        if self._session is None:
-            return
         ticked = set(self.sets.ticked())
-        entries = [entry for entry in self._session.particle_sets() if entry.uid in ticked]
+        entries = [entry for entry in self._offered if entry.uid in ticked]
         offer(self.grid, [(entry.name, entry.uid) for entry in entries])
         differ = len({entry.voxel_size_angstrom for entry in entries}) > 1
         self.grid.setVisible(differ)
