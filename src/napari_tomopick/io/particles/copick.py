@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
@@ -31,6 +32,8 @@ NAMES = {OBJECT: "pickable_object_name", USER: "user_id", SESSION: "session_id"}
 OUR_USER, TOOL_SESSION = "napari-tomopick", "0"
 RUNS, PICKS = "ExperimentRuns", "Picks"
 NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\s_]')
+IDENTITY = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+LARGEST_ANGSTROM = 1e12
 NOT_QUITE_A_ROTATION = 1e-3
 """Single precision, rounding and the like; a matrix farther off is no rotation."""
 
@@ -59,7 +62,9 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     only = tomograms[0] if len(tomograms) == 1 else None
     size = _voxel_size(path, content, tomogram, only)
     trusted = content.get("trust_orientation")
-    rotations = np.array([p[1] for p in parsed]).reshape(-1, 3, 3)
+    transformations = np.array([p[1] for p in parsed], np.float64).reshape(-1, 4, 4)
+    _check_rotations(path, transformations)
+    places = np.array([p[0] for p in parsed], np.float64).reshape(-1, 3) + transformations[:, :3, 3]
     table: dict[str, Any] = {}
     for column, key in NAMES.items():
         value = content.get(key, "")
@@ -70,8 +75,10 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     if tomogram is not None or (only is not None and not run):
         run = (tomogram or only).name  # type: ignore[union-attr]
     return Particles(
-        positions=np.array([p[0] for p in parsed], np.float64).reshape(-1, 3) / (size or 1.0),
-        rotations=Rotation.from_matrix(rotations) if len(parsed) and trusted is not False else None,
+        positions=places / (size or 1.0),
+        rotations=Rotation.from_matrix(transformations[:, :3, :3])
+        if len(parsed) and trusted is not False
+        else None,
         scores=np.array([p[2] for p in parsed], np.float64),
         tomograms=np.full(len(parsed), run),
         table=pd.DataFrame(table),
@@ -104,8 +111,8 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
     return (path,)
 
 
-def _point(path: Path, point: Any, i: int) -> tuple[list[float], np.ndarray, float, int]:
-    """Place in Å, rotation matrix, score and instance of a point."""
+def _point(path: Path, point: Any, i: int) -> tuple[list[float], list[list[float]], float, int]:
+    """Location in Å, transformation, score and instance of a point."""
     where = f"{path}: points[{i}]"
     location = point.get("location") if isinstance(point, dict) else None
     if not isinstance(location, dict):
@@ -115,31 +122,38 @@ def _point(path: Path, point: Any, i: int) -> tuple[list[float], np.ndarray, flo
         if not json_text.is_number(location.get(axis)):
             raise FileFormatError(f"{where}, location {axis}: {location.get(axis)!r} is not a number")
         place.append(float(location[axis]))
-    matrix = point.get("transformation_")
-    if matrix is None:
-        matrix = np.eye(4).tolist()
-    rows = matrix if isinstance(matrix, list) else []
-    if [len(row) if isinstance(row, list) else 0 for row in rows] != [4] * 4 or not all(
-        json_text.is_number(v) for row in rows for v in row
+    rows = point.get("transformation_")
+    if rows is None:
+        rows = IDENTITY
+    if (
+        not isinstance(rows, list)
+        or [len(row) if isinstance(row, list) else 0 for row in rows] != [4] * 4
+        or not all(json_text.is_number(v) and abs(v) < LARGEST_ANGSTROM for row in rows for v in row)
     ):
         raise FileFormatError(f"{where}, transformation_: not 4 rows of 4 numbers")
-    transformation = np.array(rows, dtype=np.float64)
-    rotation = transformation[:3, :3]
-    if not (
-        np.abs(transformation).max() < 1e12
-        and np.allclose(transformation[3], [0, 0, 0, 1])
-        and np.allclose(rotation @ rotation.T, np.eye(3), rtol=0, atol=NOT_QUITE_A_ROTATION)
-        and np.linalg.det(rotation) > 0
-    ):
-        raise FileFormatError(f"{where}, transformation_: not a rotation and a translation: {rows}")
     score, instance = point.get("score"), point.get("instance_id") or 0
     unknown = score is None or score != score  # JSON of Python may say NaN
     if not unknown and not json_text.is_number(score):
         raise FileFormatError(f"{where}, score: {score!r} is not a number")
     if not json_text.is_number(instance) or instance != round(instance) or abs(instance) > 2**53:
         raise FileFormatError(f"{where}, instance_id: {instance!r} is not a whole number")
-    shifted = (np.array(place) + transformation[:3, 3]).tolist()
-    return shifted, rotation, math.nan if unknown else float(score), int(instance)
+    return place, rows, math.nan if unknown else float(score), int(instance)
+
+
+def _check_rotations(path: Path, transformations: NDArray[np.float64]) -> None:
+    rotations = transformations[:, :3, :3]
+    product = rotations @ rotations.transpose(0, 2, 1)
+    good = (
+        (np.abs(transformations[:, 3] - [0, 0, 0, 1]) < 1e-6).all(axis=1)
+        & (np.abs(product - np.eye(3)) < NOT_QUITE_A_ROTATION).all(axis=(1, 2))
+        & (np.linalg.det(rotations) > 0)
+    )
+    bad = np.flatnonzero(~good)
+    if len(bad):
+        raise FileFormatError(
+            f"{path}: points[{bad[0]}], transformation_: not a rotation and a translation: "
+            f"{transformations[bad[0]].tolist()}"
+        )
 
 
 def _voxel_size(

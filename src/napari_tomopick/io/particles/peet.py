@@ -119,7 +119,7 @@ def _angles(particles: Particles) -> NDArray[np.float64]:
 
 def _motive_list(path: Path) -> tuple[NDArray[np.float64], list[int]]:
     """The rows of numbers, and the lines they stand in."""
-    rows: list[list[float]] = []
+    rows: list[list[str]] = []
     at_line = []
     for number, line in enumerate(lines.text_of(path).splitlines(), 1):
         fields = [field.strip() for field in line.split(",")]
@@ -131,16 +131,26 @@ def _motive_list(path: Path) -> tuple[NDArray[np.float64], list[int]]:
             raise FileFormatError(
                 f"{path}: line {number}: {len(fields)} values; a motive list of PEET has {COLUMNS} columns"
             )
-        rows.append(
-            [
-                np.nan
-                if column == SCORE and word.lower() == "nan"
-                else lines.number(path, number, f"{column} ({HEADER.split(',')[column - 1]})", word)
-                for column, word in enumerate(fields, 1)
-            ]
-        )
+        rows.append(fields)
         at_line.append(number)
-    return np.array(rows, dtype=np.float64).reshape(-1, COLUMNS), at_line
+    try:
+        numbers = np.array(rows, dtype=np.float64).reshape(-1, COLUMNS)
+        without_score = np.delete(numbers, SCORE - 1, axis=1)
+        if np.isfinite(without_score).all() and not any("_" in word for row in rows for word in row):
+            return numbers, at_line
+    except ValueError:
+        pass
+    # one by one, to say which it is
+    return np.array([_numbers(path, *each) for each in zip(at_line, rows, strict=True)]), at_line
+
+
+def _numbers(path: Path, line: int, words: list[str]) -> list[float]:
+    return [
+        np.nan
+        if column == SCORE and word.lower() == "nan"
+        else lines.number(path, line, f"{column} ({HEADER.split(',')[column - 1]})", word)
+        for column, word in enumerate(words, 1)
+    ]
 
 
 def _model_beside(path: Path) -> Path:
