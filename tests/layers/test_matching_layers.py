@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from fake_matching import SHAPE, SIZE, FakeMatching, a_map, a_tomogram
 from napari_tomopick.errors import ParameterError
@@ -12,6 +13,7 @@ from napari_tomopick.layers import matching_words as words
 from napari_tomopick.layers.matching_results import PREVIEW_OF_MATCHES
 from napari_tomopick.layers.matching_template import NO_TEMPLATE
 from napari_tomopick.layers.review import PREVIEW
+from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 
@@ -268,7 +270,7 @@ def test_a_preview_is_only_looked_at(matched):
     matched.open_tomogram("tomo")
     assert len(matched.review.drawn[PREVIEW_OF_MATCHES][0]) == 12
     # a particle thrown out of it is gone
-    matched.review.delete_particles([(PREVIEW_OF_MATCHES, 1)])
+    matched.review.delete_particles({PREVIEW_OF_MATCHES: [1]})
     assert len(matching.results.shown) == 11
     assert matching.results.keep() == 11
     assert session.particle_sets()[0].count == 11
@@ -433,7 +435,8 @@ def test_a_search_goes_on_when_nobody_looks(matched):
     waiting.finish()
     assert matched.session.particle_sets()[0].count == 12
     assert PREVIEW_OF_MATCHES not in matched.review.drawn
-    assert len(matched.session_changed) == 0
+    # no more listen than where there was never a search
+    assert len(matched.session_changed) == len(workspace_for(ViewerModel()).session_changed)
     matching.open()
     assert matching.results.outcome is not None
 
@@ -507,7 +510,7 @@ def test_two_previews_do_not_disturb_each_other(matched):
     review.preview(one, "#ffffff")
     review.preview(two, "#ffffff", uid="mine")
     assert {uid: len(p) for uid, (p, _) in review.drawn.items()} == {PREVIEW: 1, "mine": 2}
-    review.delete_particles([("mine", 2)])
+    review.delete_particles({"mine": [2]})
     assert deleted == [[2]]
     review.preview(None)
     assert list(review.drawn) == ["mine"]
