@@ -24,9 +24,9 @@ from napari_tomopick.protocols.average import average as average_step
 from napari_tomopick.protocols.bin_tomogram import bin_tomogram, binning_line
 from napari_tomopick.protocols.convert import MODEL_SUFFIX, write, write_models
 from napari_tomopick.protocols.convert import convert as convert_step
+from napari_tomopick.protocols.convert_meshes import imported_surface
 from napari_tomopick.protocols.crop_points import crop_points as crop_points_step
 from napari_tomopick.protocols.extract import extract as extract_step
-from napari_tomopick.protocols.convert_meshes import imported_surface
 from napari_tomopick.protocols.import_picks import SUFFIXES as PICK_SUFFIXES
 from napari_tomopick.protocols.import_picks import holds_picks
 from napari_tomopick.protocols.import_tomograms import assumed_of, import_tomograms
