@@ -54,7 +54,8 @@ def test_few_particles_of_different_scores_are_one_heap() -> None:
     # far above chance, and further from each other than chance varies: those of a clean tomogram
     particles = rng.uniform(0.4, 0.6, 14)
     noise = 0.004 * rng.normal(size=80) + 0.2
-    threshold = Chance.of(0.004 * rng.normal(size=32) + 0.2, 100).threshold(np.concatenate([particles, noise]))
+    chance = Chance.of(0.004 * rng.normal(size=32) + 0.2, 100)
+    threshold = chance.threshold(np.concatenate([particles, noise]))
     assert noise.max() < threshold < particles.min()
 
 

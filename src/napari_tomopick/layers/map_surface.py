@@ -123,9 +123,7 @@ def load_map(path: str | os.PathLike[str], dark: bool | None = None) -> Map:
         dark = _is_dark(values)
     values = -values if dark else values
     centre = ((size // 2)[::-1] + 0.5) / factor - 0.5
-    return Map(
-        Path(path).name, values, factor, centre, volume.voxel_size_angstrom, dark, level_of(values)
-    )
+    return Map(Path(path).name, values, factor, centre, volume.voxel_size_angstrom, dark, level_of(values))
 
 
 def level_of(values: NDArray[np.float32]) -> float:

@@ -82,9 +82,7 @@ class ConsensusResults(QWidget):
             picture = Picture()
             picture.setObjectName("consensus-picture")
             picture.show_image(outcome.image, outcome.title)
-            self.tabs.addTab(
-                _page("Who picked the same. Click to enlarge.", scrolled(picture)), PICTURE
-            )
+            self.tabs.addTab(_page("Who picked the same. Click to enlarge.", scrolled(picture)), PICTURE)
         for table in outcome.tables:
             title = table.title[:1].upper() + table.title[1:]
             self.tabs.addTab(_page(title, _view(table)), table.short)
