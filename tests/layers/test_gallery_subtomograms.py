@@ -15,6 +15,7 @@ from napari_tomopick.models.filters import Range
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.protocols.average import average
+from napari_tomopick.protocols.convert import convert
 from napari_tomopick.protocols.extract import extract
 
 SHAPE = (40, 60, 80)
@@ -109,6 +110,20 @@ def test_their_average_is_that_of_the_particles(gallery, particles, folder):
     gallery.show(particles)
     gallery.average.refresh()
     np.testing.assert_allclose(here, gallery.average.result()[middle], atol=2e-3)
+
+
+def test_a_stack_of_emans_looks_the_same_and_belongs_to_the_same_particles(
+    gallery, particles, folder, tmp_path
+):
+    convert(folder, tmp_path / "boxes.hdf")
+    gallery.open_subtomograms(folder)
+    there = loaded(gallery)
+    gallery.open_subtomograms(tmp_path / "boxes.hdf")
+    assert gallery.sources()[-1][1] == "boxes.hdf (subtomograms)"
+    for one, other in zip(there, loaded(gallery), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    gallery.select([1])
+    assert gallery.boxes.ids.tolist() == [5, 6, 7, 8, 9, 10]
 
 
 def test_selecting_and_deleting_there_means_the_particles(shown, gallery, particles, folder):

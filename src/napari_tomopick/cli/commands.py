@@ -370,7 +370,7 @@ def extract(
 @app.command()
 @with_options(average_step)
 def average(
-    folder: Annotated[Path, typer.Argument(help="Folder of extracted subtomograms.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of extracted subtomograms, or EMAN2's .hdf.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="MRC file of the average.")],
     project: Annotated[Path | None, typer.Option(help="Project to record the average in.")] = None,
     **options: Any,

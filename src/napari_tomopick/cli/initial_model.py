@@ -23,7 +23,7 @@ from napari_tomopick.protocols.jobs_initial_model import initial_model_job
 @app.command("initial-model")
 @with_options(initial_model_step)
 def initial_model(
-    folder: Annotated[Path, typer.Argument(help="Folder of extracted subtomograms.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of extracted subtomograms, or EMAN2's .hdf.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="MRC file of the model.")],
     project: Annotated[Path | None, typer.Option(help="Project to record the model in.")] = None,
     **options: Any,

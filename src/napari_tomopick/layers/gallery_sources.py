@@ -13,7 +13,7 @@ from napari_tomopick.layers.boxes import ORDERS, Boxes, Placing, no_boxes
 from napari_tomopick.layers.gallery_cutting import OneVolume, Volumes
 from napari_tomopick.layers.gallery_subtomograms import OpenedSubtomograms
 from napari_tomopick.layers.user_points import DEFAULT_BOX
-from napari_tomopick.protocols.subtomograms import read_subtomograms
+from napari_tomopick.protocols.subtomograms import EMAN_SUFFIX, read_subtomograms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,19 +129,19 @@ class Sources:
         return review.particles(source) if any(s.uid == source for s in review.sets) else None
 
     def open(self, path: Path) -> str:
-        """Open a folder of subtomograms that `extract` or `average` has made, and return its key.
+        """Open subtomograms that `extract`, `average`, Dynamo or EMAN2 has made, and return their key.
 
         Parameters
         ----------
         path : Path
-            The folder, or a file in it.
+            The folder, or a file in it; of EMAN2, the stack (.hdf).
 
         Raises
         ------
         FileFormatError
             If it is no such folder.
         """
-        folder = path if path.is_dir() else path.parent
+        folder = path if path.is_dir() or path.suffix.lower() == EMAN_SUFFIX else path.parent
         opened = OpenedSubtomograms(read_subtomograms(folder), self._workspace)
         self.opened[opened.key] = opened
         return opened.key

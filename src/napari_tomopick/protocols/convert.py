@@ -17,10 +17,10 @@ from napari_tomopick.models.particles import Particles, concatenate
 from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
-from napari_tomopick.protocols import dynamo_folder
+from napari_tomopick.protocols import dynamo_folder, eman_stack
 from napari_tomopick.protocols.convert_meshes import MESH_SUFFIXES, write_surfaces
 from napari_tomopick.protocols.describe import Bounds, Progress
-from napari_tomopick.protocols.subtomograms import read_subtomograms
+from napari_tomopick.protocols.subtomograms import EMAN_SUFFIX, read_subtomograms
 
 MODEL_SUFFIX = ".json"
 MODELS_ALONE = (MODEL_SUFFIX, ".omd")
@@ -81,7 +81,8 @@ def convert(
         Needed where a format depends on the size or voxel size of the tomogram.
     format : str, optional
         Name of the format to write, where several have the suffix; `formats` lists them.
-        "dynamo-folder" turns a folder of subtomograms into one of Dynamo's.
+        "dynamo-folder" turns a folder of subtomograms into one of Dynamo's, "eman-hdf" (or the suffix .hdf)
+        into a stack of EMAN2's.
     source_format : str, optional
         Format of the source, where its suffix and content do not say it.
     fold_shifts : bool
@@ -117,6 +118,10 @@ def convert(
     if format == dynamo_folder.FORMAT:
         boxes = read_subtomograms(source)
         return Written(dynamo_folder.write_dynamo_folder(boxes, output, progress=progress))
+    if format == eman_stack.FORMAT or (format is None and output.suffix.lower() == EMAN_SUFFIX):
+        boxes = read_subtomograms(source)
+        path, lost = eman_stack.write_eman_stack(boxes, output, progress=progress)
+        return Written((path,), lost)
     if output.suffix.lower() in MESH_SUFFIXES:
         return Written(*write_surfaces(source, output, tomograms, mesh_unit))
     if mesh_unit is not None or source.suffix.lower() in MESH_SUFFIXES:

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import identity
 from napari_tomopick.io.particles import read_particles, star, write_particles
-from napari_tomopick.io.volumes import em, write_mrc
+from napari_tomopick.io.volumes import em, eman_hdf_stack, write_mrc
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
@@ -28,6 +28,9 @@ FORMAT, VERSION = "tomopick-subtomograms", 1
 STACK = "subtomograms.mrc"
 PARTICLES = "particles.star"
 TABLE = "particles.tbl"
+EMAN_SUFFIX = ".hdf"
+EMAN_IMAGE = "eman_image"
+"""Column with the number of a particle's box in a stack of EMAN2's."""
 
 
 PATTERN = "particle_{:06d}.mrc"
@@ -44,6 +47,7 @@ class Subtomograms:
     Parameters
     ----------
     folder : Path
+        Of a stack of EMAN2's, its file.
     particles : Particles
         Those that have a box, in the order of a stack. Positions are in voxels of the tomograms cut from; the
         orientations take the reference frame to that of the box, as other programs expect of a star.
@@ -112,9 +116,16 @@ class Subtomograms:
             If its file is missing, damaged, or of another size.
         """
         n = self.box_size
-        path = self.folder / (STACK if self.stack else self.pattern.format(int(self.particles.ids[row])))
+        in_eman = EMAN_IMAGE in self.particles.table and not self.folder.is_dir()
+        path = (
+            self.folder
+            if in_eman
+            else self.folder / (STACK if self.stack else self.pattern.format(int(self.particles.ids[row])))
+        )
         try:
-            if self.stack:
+            if in_eman:
+                box = eman_hdf_stack.read_image(path, int(self.particles.table[EMAN_IMAGE].iloc[row]))
+            elif self.stack:
                 with mrcfile.mmap(path, mode="r") as mrc:
                     box = np.array(mrc.data[row], dtype=np.float32)
             elif path.suffix == ".em":
@@ -273,7 +284,7 @@ def write_table(boxes: Subtomograms, path: Path, tomograms: Sequence[Tomogram] =
 
 
 def read_subtomograms(folder: Path) -> Subtomograms:
-    """Open a folder of subtomograms made by `extract` or `average`, or a data folder of Dynamo's.
+    """Open a folder made by `extract` or `average`, a data folder of Dynamo's, or a stack of EMAN2's (.hdf).
 
     Raises
     ------
@@ -281,6 +292,10 @@ def read_subtomograms(folder: Path) -> Subtomograms:
         If it is not such a folder, comes from a newer version, or star and description do not fit together.
     """
     folder = Path(folder)
+    if folder.suffix.lower() == EMAN_SUFFIX and not folder.is_dir():
+        from napari_tomopick.protocols.eman_stack import read_eman_stack
+
+        return read_eman_stack(folder)
     path = folder / MARKER
     if not path.is_file():
         from napari_tomopick.protocols import dynamo_folder

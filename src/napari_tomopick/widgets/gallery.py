@@ -241,7 +241,7 @@ class GalleryDock(Dock):
         {"all": gallery.select_all, "none": gallery.select_none, "others": gallery.invert_selection}[what]()
 
     def _open(self) -> None:
-        kinds = "Subtomograms (extraction.json *.mrc *.star crop.tbl *.em);;All files (*)"
+        kinds = "Subtomograms (extraction.json *.mrc *.star crop.tbl *.em *.hdf);;All files (*)"
         name, _ = QFileDialog.getOpenFileName(self, "Open subtomograms", "", kinds)
         if name:
             self.gallery.open_subtomograms(Path(name))

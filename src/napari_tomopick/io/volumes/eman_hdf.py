@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.volumes.volume import RawVolume
 
@@ -30,10 +32,12 @@ def read(path: Path) -> RawVolume:
     if images is None or "0/image" not in images:
         raise FileFormatError(f"{path}: no /MDF/images/0 in it: not written by EMAN2; convert it to MRC")
     if len(images) > 1:
-        raise FileFormatError(f"{path}: a stack of {len(images)} images, not one tomogram; split it first")
+        raise FileFormatError(
+            f"{path}: a stack of {len(images)} images, not one tomogram: open it as subtomograms, or split it"
+        )
     attributes = images["0"].attrs
-    sizes = tuple(float(attributes.get(f"EMAN.apix_{axis}", 0.0)) for axis in "xyz")
-    origin = tuple(float(attributes.get(f"EMAN.origin_{axis}", 0.0)) for axis in "xyz")
+    sizes = tuple(float(np.ravel(attributes.get(f"EMAN.apix_{axis}", 0.0))[0]) for axis in "xyz")
+    origin = tuple(float(np.ravel(attributes.get(f"EMAN.origin_{axis}", 0.0))[0]) for axis in "xyz")
     assumed: tuple[str, ...] = ()
     if "EMAN.stored_rendermin" in attributes and images["0/image"].dtype.kind in "iu":
         assumed = (
