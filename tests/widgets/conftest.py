@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -28,6 +29,15 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(
                     pytest.mark.skip(reason="there is neither a display nor Xvfb to open a window on")
                 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_what_is_new_is_searched_for_garbage():
+    """Each window that closes has all garbage collected, several times, which libraries make take seconds."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
