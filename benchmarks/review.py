@@ -32,6 +32,7 @@ import pandas as pd
 from interaction import SHAPE, bare, by_turns, painted, project, step, tomogram_file
 from scipy.spatial.transform import Rotation
 
+from napari_tomopick.layers.scrolling import REST
 from napari_tomopick.layers.workspace import Workspace
 from napari_tomopick.models.filters import Range
 from napari_tomopick.models.particles import Particles
@@ -138,8 +139,6 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         path, profile = tomogram_file(folder), cProfile.Profile()
         with bare(path) as plain, project(path, folder) as (viewer, workspace):
-            # as it is with docks: what can wait does so in other threads
-            workspace.run = run_in_thread
             before = megabytes()
             print(f"{'':<42}{'call':>8}{'painted':>9}{'cpu':>8}   limit")
             if options.profile:
@@ -150,7 +149,13 @@ def main() -> None:
             workspace.show_3d(False)
             workspace.image.layer.visible = True
             actions = {"bare": (plain, step(plain)), "ours": (viewer, step(viewer))}
+            # as with docks: arrows wait in another thread until scrolling is over
+            workspace.run, at_once = run_in_thread, workspace.run
             times = by_turns(actions, options.repeats)
+            until = time.perf_counter() + 3 * REST
+            while time.perf_counter() < until:
+                painted(viewer)
+            workspace.run = at_once
             if options.profile:
                 profile.disable()
             ours, alone = times["ours"], times["bare"]
