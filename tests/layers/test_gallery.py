@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from later import Later
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.cropping import box_corners, crop, nearest_voxels
 from napari_tomopick.layers import gallery_reading
@@ -251,25 +252,6 @@ def test_only_the_page_is_read_and_only_what_has_changed_again(shown, picked, ga
     shown.session.delete_points(picked, [0])
     loaded(gallery)
     assert len(read) == 9
-
-
-class Later:
-    """A runner that waits to be told to go on."""
-
-    def __init__(self):
-        self.waiting = []
-
-    def __call__(self, function, done, failed):
-        self.waiting.append((function, done, failed))
-
-    def go_on(self):
-        function, done, failed = self.waiting.pop(0)
-        try:
-            result = function()
-        except Exception as error:
-            failed(error)
-        else:
-            done(result)
 
 
 def test_reading_is_in_the_background_a_few_at_a_time(shown, gallery, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
+from later import Later
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.geometry.cropping import crop_oriented
 from napari_tomopick.io.volumes import write_mrc
@@ -137,25 +138,6 @@ def test_of_what_is_in_sight_or_of_all(workspace, oriented, gallery):
     gallery.average.refresh()
     assert gallery.average.count == 0
     assert "not averaged here" in gallery.average.text()
-
-
-class Later:
-    """A runner that waits to be told to go on."""
-
-    def __init__(self):
-        self.waiting = []
-
-    def __call__(self, function, done, failed):
-        self.waiting.append((function, done, failed))
-
-    def go_on(self):
-        function, done, failed = self.waiting.pop(0)
-        try:
-            result = function()
-        except Exception as error:
-            failed(error)
-        else:
-            done(result)
 
 
 def test_it_grows_in_the_background_and_can_be_stopped(workspace, oriented, gallery, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from fake_matching import SHAPE, SIZE, FakeMatching, a_map, a_tomogram
+from later import Later
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers import matching_words as words
@@ -16,25 +17,6 @@ from napari_tomopick.layers.review import PREVIEW
 from napari_tomopick.layers.workspace import workspace_for
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
-
-
-class Waiting:
-    """A runner whose work is done when the test says so."""
-
-    def __init__(self):
-        self.jobs = []
-
-    def __call__(self, function, done, failed):
-        self.jobs.append((function, done, failed))
-
-    def finish(self):
-        function, done, failed = self.jobs.pop(0)
-        try:
-            result = function()
-        except Exception as error:
-            failed(error)
-        else:
-            done(result)
 
 
 @pytest.fixture
@@ -412,10 +394,10 @@ def test_one_that_fails_does_not_keep_the_others(matched):
 
 def test_what_is_found_belongs_to_the_tomogram_that_was_searched(matched):
     matching = matched.matching
-    matched.run_long = waiting = Waiting()
+    matched.run_long = waiting = Later()
     matching.runs.match()
     matched.open_tomogram("other")
-    waiting.finish()
+    waiting.go_on()
     [kept] = matched.session.particle_sets()
     assert kept.tomograms == ("tomo",)
     assert matched.review.drawn == {}
@@ -427,12 +409,12 @@ def test_what_is_found_belongs_to_the_tomogram_that_was_searched(matched):
 
 def test_a_search_goes_on_when_nobody_looks(matched):
     matching = matched.matching
-    matched.run_long = waiting = Waiting()
+    matched.run_long = waiting = Later()
     matching.runs.match()
     matching.runs.background.pause()
     matching.close()
     assert not matching.runs.background.paused
-    waiting.finish()
+    waiting.go_on()
     assert matched.session.particle_sets()[0].count == 12
     assert PREVIEW_OF_MATCHES not in matched.review.drawn
     # no more listen than where there was never a search
@@ -444,7 +426,7 @@ def test_a_search_goes_on_when_nobody_looks(matched):
 @pytest.mark.parametrize("opened", [True, False])
 def test_another_project_gets_nothing_of_it(matched, tmp_path, opened):
     matching = matched.matching
-    matched.run_long = waiting = Waiting()
+    matched.run_long = waiting = Later()
     if not opened:
         matching.close()
     matching.runs.match()
@@ -452,18 +434,18 @@ def test_another_project_gets_nothing_of_it(matched, tmp_path, opened):
     if opened:
         assert not matching.runs.background.running
         assert matching.choice.chosen is None
-    waiting.finish()
+    waiting.go_on()
     assert not matching.runs.background.running
     assert matched.session.particle_sets() == ()
 
 
 def test_a_search_that_was_stopped_changes_nothing(matched):
     matching = matched.matching
-    matched.run_long = waiting = Waiting()
+    matched.run_long = waiting = Later()
     matching.runs.match()
     assert matching.stop()
     assert matching.runs.message == "Stopped: matching crown in tomo."
-    waiting.finish()
+    waiting.go_on()
     assert matched.session.particle_sets() == ()
     assert not matching.stop()
 

@@ -62,6 +62,11 @@ def from_directions(vectors: ArrayLike, *, twist_seed: int | None = None) -> Rot
     return rotations
 
 
+def flipped(rotations: Rotation) -> Rotation:
+    """Reverse the particles' z axes, by half a turn about their own x axes."""
+    return rotations * Rotation.from_euler("x", 180, degrees=True)
+
+
 def twisted(rotations: Rotation, angles_degrees: ArrayLike) -> Rotation:
     """Turn every particle about its own z axis; its direction does not change."""
     angles = np.radians(np.asarray(angles_degrees, dtype=np.float64))

@@ -18,6 +18,7 @@ from napari_tomopick.geometry.cropping import Interpolation
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.layers.gallery_contrast import grey, robust_limits
 from napari_tomopick.layers.gallery_cutting import Volumes, box
+from napari_tomopick.layers.repeating import Repeating
 from napari_tomopick.protocols.threads import in_order
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class GalleryAverage:
         # of what it is: boxes of another size or source begin a new one
         self._kind: object = None
         self._run: object = None
-        self._going = self._more = False
+        self._go_on = Repeating(self._read)
 
     # what it is
 
@@ -269,18 +270,6 @@ class GalleryAverage:
             order = np.lexsort(members.rows[:, [1, 2, 3, 0]].T)[:MOST]
             found += [_Step(taken, int(members.ids[i]), members.rows[i]) for i in order]
         return found[:MOST]
-
-    def _go_on(self) -> None:
-        """Read what is lacking; in a loop, as what is not run in the background is done at once."""
-        self._more = True
-        if not self._going:
-            self._going = True
-            try:
-                while self._more:
-                    self._more = False
-                    self._read()
-            finally:
-                self._going = False
 
     def _read(self) -> None:
         volumes, gallery = self._volumes, self._gallery

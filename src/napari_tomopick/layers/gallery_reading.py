@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_tomopick.layers.gallery_contrast import Limits, robust_limits
 from napari_tomopick.layers.gallery_cutting import Cut, Volumes, sections
+from napari_tomopick.layers.repeating import Repeating
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +67,7 @@ class Pictures:
         self._soon: dict[Cut, None] = {}
         self._volumes: Volumes | None = None
         self._reading = False
-        self._going = self._more = False
+        self._read = Repeating(self._read_some)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -96,18 +97,6 @@ class Pictures:
             if cut in self._kept:
                 self._kept.move_to_end(cut)
         self._read()
-
-    def _read(self) -> None:
-        """Read what is lacking; in a loop, as what is not run in the background is done at once."""
-        self._more = True
-        if not self._going:
-            self._going = True
-            try:
-                while self._more:
-                    self._more = False
-                    self._read_some()
-            finally:
-                self._going = False
 
     def _read_some(self) -> None:
         volumes = self._volumes

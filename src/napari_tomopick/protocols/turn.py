@@ -34,8 +34,7 @@ def flip(particles: Particles, ids: ArrayLike | None = None) -> Particles:
         If an id is not there.
     """
     rows = _rows(particles, ids)
-    half = Rotation.from_euler("x", 180, degrees=True)
-    return _turned(particles, rows, lambda rotations: rotations * half)
+    return _turned(particles, rows, orientations.flipped)
 
 
 def turn_in_plane(particles: Particles, angle_degrees: float, ids: ArrayLike | None = None) -> Particles:

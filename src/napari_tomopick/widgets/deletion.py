@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
+from psygnal import SignalInstance
 from qtpy.QtCore import QObject
 
 # Python empties functions before the widgets they hang on, if it finds both in one heap of garbage; Qt may
@@ -32,3 +33,26 @@ def when_deleted(thing: QObject, action: Callable[[], object]) -> None:
     _waiting.add(run)
     thing.destroyed.connect(run)
     weakref.finalize(thing, run).atexit = False
+
+
+def until_deleted(thing: QObject, slot: Callable[..., object], *signals: SignalInstance) -> None:
+    """Let a method of an object hear signals until the object is gone.
+
+    Qt may have deleted it while Python still has it.
+
+    Parameters
+    ----------
+    thing : QObject
+    slot : bound method of it
+    signals : SignalInstance of psygnal
+    """
+    for signal in signals:
+        signal.connect(slot)
+    follow = weakref.WeakMethod(slot)
+
+    def let_go() -> None:
+        left = follow()
+        for signal in signals if left is not None else ():
+            signal.disconnect(left, missing_ok=True)
+
+    when_deleted(thing, let_go)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
-from napari_tomopick.widgets.deletion import when_deleted
+from napari_tomopick.widgets.deletion import until_deleted
 
 if TYPE_CHECKING:
-    from psygnal import SignalInstance
-
     from napari_tomopick.layers.hand import Hand
     from napari_tomopick.layers.pointing import Pane
 
@@ -42,10 +38,7 @@ class EraserRing(QWidget):
         self._pane, self._pointing, self._picking = pane, hand.pointing, hand.picking
         self.radius = 0.0
         self.hide()
-        signals = self._pointing.moved, self._picking.mode_changed
-        for signal in signals:
-            signal.connect(self.follow)
-        when_deleted(self, _letting_go(weakref.WeakMethod(self.follow), signals))
+        until_deleted(self, self.follow, self._pointing.moved, self._picking.mode_changed)
 
     def follow(self) -> None:
         """Be where the eraser is now, as large as it is; hidden where there is none."""
@@ -69,14 +62,3 @@ class EraserRing(QWidget):
         for colour, width in LINES:
             painter.setPen(QPen(colour, width))
             painter.drawEllipse(middle, r, r)
-
-
-def _letting_go(follow: weakref.WeakMethod, signals: tuple[SignalInstance, ...]) -> Callable[[], None]:
-    """What lets go of the signals when Qt has deleted the ring while Python still has it."""
-
-    def run() -> None:
-        left = follow()
-        for signal in signals if left is not None else ():
-            signal.disconnect(left, missing_ok=True)
-
-    return run

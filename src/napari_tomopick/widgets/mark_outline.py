@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
-from napari_tomopick.widgets.deletion import when_deleted
+from napari_tomopick.widgets.deletion import until_deleted
 
 if TYPE_CHECKING:
     from napari_tomopick.layers.pointing import Pane
@@ -37,8 +35,7 @@ class MarkOutline(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self._pane, self._marking = pane, marking
         self.hide()
-        marking.changed.connect(self.follow)
-        when_deleted(self, _letting_go(weakref.WeakMethod(self.follow), marking))
+        until_deleted(self, self.follow, marking.changed)
 
     def follow(self) -> None:
         """Be there, and as large as the picture, while something is drawn in it."""
@@ -67,14 +64,3 @@ class MarkOutline(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(LINE, 1.4, Qt.PenStyle.DashLine))
         painter.drawPolygon(polygon)
-
-
-def _letting_go(follow: weakref.WeakMethod, marking: Marking) -> Callable[[], None]:
-    """What lets go of the signal when Qt has deleted the outline while Python still has it."""
-
-    def run() -> None:
-        left = follow()
-        if left is not None:
-            marking.changed.disconnect(left, missing_ok=True)
-
-    return run
