@@ -61,6 +61,13 @@ def test_a_file_that_copick_wrote(tmp_path: Path) -> None:
     assert particles.tomograms.tolist() == ["TS_01", "TS_01"]
     assert particles.table["copick_instance_id"].tolist() == [0, 7]
     assert particles.table["copick_object"].tolist() == ["ribosome", "ribosome"]
+    # locations and translations are written as they were
+    again = tmp_path / "bob_1_ribosome.json"
+    write_particles(again, particles, tomograms=[tomogram("TS_01")], format="copick")
+    before, after = (json.loads(file.read_text())["points"] for file in (path, again))
+    for point, came in zip(after, before, strict=True):
+        assert point["location"] == pytest.approx(came["location"], abs=1e-9)
+        np.testing.assert_allclose(point["transformation_"], came["transformation_"], atol=1e-9)
     with pytest.raises(FileFormatError, match=r"locations are in Å, .* give the tomogram"):
         read_particles(path)
 

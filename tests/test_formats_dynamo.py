@@ -18,7 +18,7 @@ from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.io.particles import read_particles, write_particles
 from napari_tomopick.io.volumes import list_tomogram_files, write_mrc, write_tomogram_list
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.particles import SHIFTS, Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 
@@ -99,7 +99,8 @@ def test_compatibility_with_scipion_is_one_voxel(tmp_path: Path) -> None:
     theirs = read_particles(path, scipion_compatible=True)
     assert theirs.positions.tolist() == [[101.5, 50, 25]]
     write_particles(tmp_path / "u.tbl", theirs, scipion_compatible=True)
-    assert (tmp_path / "u.tbl").read_text().split()[23:26] == ["101.5", "50", "25"]
+    words = (tmp_path / "u.tbl").read_text().split()
+    assert (words[3], words[23:26]) == ("1.5", ["100", "50", "25"])
     with pytest.raises(ParameterError, match=r"with Scipion is about Dynamo table, .*, not about CSV"):
         write_particles(tmp_path / "u.csv", theirs, scipion_compatible=True)
     words = ["convert", str(path), str(tmp_path / "o.csv"), "--scipion-compatible"]
@@ -108,16 +109,17 @@ def test_compatibility_with_scipion_is_one_voxel(tmp_path: Path) -> None:
     assert read_particles(tmp_path / "o.csv").positions.tolist() == [[101.5, 50, 25]]
 
 
-def test_shifts_of_a_table_are_kept_where_asked(tmp_path: Path) -> None:
+def test_shifts_of_a_table_are_kept_unless_they_are_folded(tmp_path: Path) -> None:
     path = tmp_path / "t.tbl"
     path.write_text(line(x=100, y=50, z=25, dx=1.5, dy=-2.25, dz="3e-05", tdrot=30, tilt=40, narot=50))
-    kept = read_particles(path, fold_shifts=False)
-    assert kept.positions.tolist() == [[99, 49, 24]]
+    kept = read_particles(path)
+    np.testing.assert_allclose(kept.positions, [[100.5, 46.75, 24.00003]])
     write_particles(tmp_path / "u.tbl", kept)
     before, after = ([float(v) for v in p.read_text().split()] for p in (path, tmp_path / "u.tbl"))
     np.testing.assert_allclose(after, before, rtol=1e-9)
-    with pytest.raises(FileFormatError, match=r"kept their shifts \(column dyn_dx\), for which RELION 5"):
-        write_particles(tmp_path / "u.star", kept)
+    write_particles(tmp_path / "f.tbl", read_particles(path, fold_shifts=True))
+    words = (tmp_path / "f.tbl").read_text().split()
+    assert (words[3:6], words[23:26]) == (["0", "0", "0"], ["101.5", "47.75", "25.00003"])
 
 
 @settings(max_examples=40, deadline=None)
@@ -129,17 +131,18 @@ def test_round_trips(
     particles = asymmetric(n, seed)
     if not fold:
         shift = np.random.default_rng(seed).normal(size=(3, n))
-        particles = particles.with_columns(dyn_dx=shift[0], dyn_dy=shift[1], dyn_dz=shift[2])
+        particles = particles.with_columns(**dict(zip(SHIFTS, shift, strict=True)))
     write_particles(path, particles, scipion_compatible=compatible)
-    back = read_particles(path, fold_shifts=fold, scipion_compatible=compatible)
+    back = read_particles(path, scipion_compatible=compatible)
     np.testing.assert_allclose(back.positions, particles.positions, atol=1e-4)
     if n:
         assert np.radians(orientations.angle_between(back.rotations, particles.rotations)).max() < 1e-6
         assert back.tomograms.tolist() == particles.tomograms.tolist()
     if n and not fold:
-        np.testing.assert_allclose(back.table["dyn_dy"], particles.table["dyn_dy"], rtol=1e-9)
-        folded = read_particles(path, scipion_compatible=compatible)
-        np.testing.assert_allclose(folded.positions[:, 2], particles.positions[:, 2] + shift[2], atol=1e-4)
+        np.testing.assert_allclose(back.table[SHIFTS[1]], shift[1], rtol=1e-9)
+        z = [float(row.split()[25]) for row in path.read_text().splitlines()]
+        expected = particles.positions[:, 2] - shift[2] + (not compatible)
+        np.testing.assert_allclose(z, expected, atol=1e-4)
 
 
 # --- lists ----------------------------------------------------------------------------------------

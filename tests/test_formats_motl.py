@@ -18,7 +18,7 @@ from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import angle_between
 from napari_tomopick.io.particles import holds_particles, read_particles, what_is_lost, write_particles
 from napari_tomopick.io.volumes import open_volume
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.particles import SHIFTS, Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 FIELDS = (
@@ -157,13 +157,13 @@ def test_round_trips(
     path = tmp_path_factory.mktemp("motl") / ("m.star" if kind == "stopgap" else "m.em")
     particles = asymmetric(n, seed)
     rng = np.random.default_rng(seed)
-    shifts = {f"motl_{a}_shift": np.round(rng.normal(size=n), 3) for a in "xyz"}
+    shifts = {name: np.round(rng.normal(size=n), 3) for name in SHIFTS}
     particles = particles.with_columns(motl_class=rng.integers(1, 9, n))
     if keep:
-        whole = np.round(particles.positions)
-        particles = Particles(**{**vars(particles), "positions": whole}).with_columns(**shifts)
+        placed = np.round(particles.positions) + np.column_stack(list(shifts.values()))
+        particles = Particles(**{**vars(particles), "positions": placed}).with_columns(**shifts)
     write_particles(path, particles, format=kind)
-    back = read_particles(path, fold_shifts=not keep)
+    back = read_particles(path)
     np.testing.assert_allclose(back.positions, particles.positions, atol=1e-4, rtol=0)
     assert len(back) == n
     if not n:
@@ -174,14 +174,11 @@ def test_round_trips(
         assert getattr(back, field).tolist() == getattr(particles, field).tolist()
     assert back.table["motl_class"].tolist() == particles.table["motl_class"].tolist()
     if keep:
-        np.testing.assert_allclose(back.table["motl_y_shift"], particles.table["motl_y_shift"], rtol=1e-6)
-        folded = read_particles(path)
-        expected = whole[:, 2] + particles.table["motl_z_shift"]
-        np.testing.assert_allclose(folded.positions[:, 2], expected, atol=1e-4)
+        np.testing.assert_allclose(back.table[SHIFTS[1]], shifts[SHIFTS[1]], rtol=1e-6)
     # from one to the other
     other = path.with_suffix(".em" if kind == "stopgap" else ".star")
     write_particles(other, back, format="av3" if kind == "stopgap" else "stopgap")
-    again = read_particles(other, fold_shifts=not keep)
+    again = read_particles(other)
     np.testing.assert_allclose(again.positions, particles.positions, atol=1e-4, rtol=0)
     assert again.table["motl_class"].tolist() == particles.table["motl_class"].tolist()
 
@@ -208,7 +205,7 @@ def test_a_real_looking_list_comes_back_value_by_value(tmp_path: Path) -> None:
         for i in (1, 2, 3)
     ]
     path = motl(tmp_path / "m.star", *rows)
-    kept = read_particles(path, fold_shifts=False)
+    kept = read_particles(path)
     write_particles(tmp_path / "n.star", kept, format="stopgap")
     before, after = starfile.read(path), starfile.read(tmp_path / "n.star")
     pd.testing.assert_frame_equal(after, before, check_dtype=False, rtol=1e-9)
@@ -252,9 +249,6 @@ def test_what_is_lost_and_what_is_refused(tmp_path: Path) -> None:
     odd = Particles(np.ones((1, 3)), table=pd.DataFrame({"motl_class": [1.5]}))
     with pytest.raises(FileFormatError, match=r"row 1, column motl_class: 1\.5 is not a whole number"):
         write_particles(tmp_path / "m.star", odd, format="stopgap")
-    kept = read_particles(motl(tmp_path / "k.star", {"x_shift": 1}), fold_shifts=False)
-    with pytest.raises(FileFormatError, match=r"kept their shifts \(column motl_x_shift\)"):
-        write_particles(tmp_path / "m.tbl", kept)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +274,7 @@ def test_defects_in_lists_of_av3(tmp_path: Path) -> None:
     ):
         with pytest.raises(FileFormatError, match=message):
             read_particles(em(tmp_path / "bad.em", rows))
-    shifted = read_particles(em(tmp_path / "m.em", {14: 2.0, 2: 5.0}), fold_shifts=False)
+    shifted = read_particles(em(tmp_path / "m.em", {12: 1.5, 14: 2.0, 2: 5.0}))
     write_particles(tmp_path / "n.em", shifted)
     assert (tmp_path / "n.em").read_bytes() == (tmp_path / "m.em").read_bytes()
     (tmp_path / "t.em").write_bytes((tmp_path / "m.em").read_bytes()[:-4])

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import angle_between
-from napari_tomopick.io.imod import ImodFile, ImodObject, write_imod
+from napari_tomopick.io.imod import ImodFile, ImodObject, read_imod, write_imod
 from napari_tomopick.io.particles import read_particles, what_is_lost, write_particles
 from napari_tomopick.io.particles.peet import HEADER
 from napari_tomopick.models.particles import Particles
@@ -48,6 +48,12 @@ def test_points_offsets_and_angles(tmp_path: Path) -> None:
     assert particles.ids.tolist() == [1, 3, 2]
     assert particles.table["peet_column_20"].tolist() == [0, 0, 7]
     assert particles.voxel_size_angstrom == 5.0
+    # points and offsets stay what they are
+    write_particles(tmp_path / "again.csv", particles, format="peet")
+    points = read_imod(tmp_path / "again.mod").objects[0].contours[0]
+    np.testing.assert_allclose(points, [[10, 20, 30], [70, 80, 90], [40, 50, 60]])
+    rows = np.loadtxt(tmp_path / "again.csv", delimiter=",", skiprows=1)
+    assert rows[:, 10:13].tolist() == [[1.5, -2, 0.25], [0, 0, 0], [0, 0, 0]]
     # the unit vectors that PEET's own eulerRotateTest turns: x to y; x to z; x to (1, 0, 1)
     x = particles.rotations.apply([1, 0, 0])
     half = np.sqrt(0.5)

@@ -19,8 +19,9 @@ from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.geometry.orientations import angle_between
 from napari_tomopick.io.particles import read_particles, what_is_lost, write_particles
+from napari_tomopick.io.particles.relion_columns import COORDINATES
 from napari_tomopick.io.particles.relion_set import read_tomogram_list
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.particles import Particles, concatenate
 from napari_tomopick.models.tomogram import Tomogram
 
 DATA = os.environ.get("TOMOPICK_DATA")
@@ -186,7 +187,7 @@ def test_coordinates_of_warps_2d_stacks_count_in_pixels_of_the_images(tmp_path: 
     np.testing.assert_allclose(particles.positions, [[100 - 6 / 5.4, 50 + 4 / 5.4, 25 - 8 / 5.4]])
     assert particles.tomograms.tolist() == ["TS_01"]
     # and all of it goes back to where it came from, as RELION needs the name of its list of tomograms
-    write_particles(tmp_path / "q.star", read_particles(path, fold_shifts=False))
+    write_particles(tmp_path / "q.star", particles)
     before, after = starfile.read(path), starfile.read(tmp_path / "q.star")
     assert list(after) == ["general", "optics", "particles"]
     assert after["general"] == {"rlnTomoSubTomosAre2DStacks": 1}
@@ -224,7 +225,7 @@ def test_a_species_of_m_is_in_angstrom(tmp_path: Path) -> None:
 # --- shifts ---------------------------------------------------------------------------------------
 
 
-def test_shifts_are_folded_or_stay_as_they_are(tmp_path: Path) -> None:
+def test_shifts_come_back_unless_they_are_folded(tmp_path: Path) -> None:
     outer = {"rlnTomoSubtomogramRot": 10.0, "rlnTomoSubtomogramTilt": 70.0, "rlnTomoSubtomogramPsi": -35.0}
     rows = {"rlnTomoName": "T", **place(), **angles(), **outer, **SHIFT, "rlnAngleTiltPrior": 90.0}
     rows |= {"rlnOpticsGroup": 1}
@@ -232,10 +233,11 @@ def test_shifts_are_folded_or_stay_as_they_are(tmp_path: Path) -> None:
     path.write_text(
         table("optics", rlnOpticsGroup=1, rlnTomoTiltSeriesPixelSize=2.0) + table("particles", **rows)
     )
-    folded, kept = read_particles(path), read_particles(path, fold_shifts=False)
+    folded, kept = read_particles(path, fold_shifts=True), read_particles(path)
     turned = orientations.from_relion([[10.0, 70.0, -35.0]])
     np.testing.assert_allclose(folded.positions, [100, 50, 25] - turned.apply([3.0, -2.0, 4.0]))
-    assert kept.positions.tolist() == [[100, 50, 25]]
+    # a particle is where it is, however a file divides that
+    np.testing.assert_array_equal(kept.positions, folded.positions)
     # an orientation is what it is, whatever frame a file gives it in
     assert angle_between(folded.rotations, kept.rotations).max() < 1e-9
     write_particles(tmp_path / "q.star", kept)
@@ -243,11 +245,76 @@ def test_shifts_are_folded_or_stay_as_they_are(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(after[list(before.columns)], before, check_dtype=False, rtol=1e-9)
     again = read_particles(tmp_path / "q.star")
     np.testing.assert_allclose(again.positions, folded.positions, atol=1e-6)
-    # where a format would not say that the particle lies off its coordinate, it is not written
-    for suffix in (".csv", ".tbl", ".mod"):
-        with pytest.raises(FileFormatError, match=r"kept their shifts \(column rlnOriginXAngst\)"):
-            write_particles(tmp_path / f"q{suffix}", kept)
-    assert not list(tmp_path.glob("q.[!s]*"))
+    write_particles(tmp_path / "f.star", folded)
+    plain = starfile.read(tmp_path / "f.star")["particles"]
+    assert not {"rlnOriginXAngst", "rlnTomoSubtomogramTilt", "rlnAngleTiltPrior"} & set(plain)
+    np.testing.assert_allclose(plain[COORDINATES].to_numpy(), folded.positions, atol=1e-6)
+    assert angle_between(read_particles(tmp_path / "f.star").rotations, kept.rotations).max() < 1e-5
+    # to and fro between binnings, and where particles without shifts are added
+    binned = kept.rescaled(8.0)
+    np.testing.assert_allclose(binned.positions, (folded.positions + 0.5) / 4 - 0.5)
+    write_particles(tmp_path / "b.star", binned)
+    origins = [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
+    scaled = starfile.read(tmp_path / "b.star")["particles"]
+    np.testing.assert_allclose(scaled[origins].to_numpy(), before[origins].to_numpy())
+    bare = Particles([[1, 2, 3]], tomograms=np.array(["T"]), voxel_size_angstrom=2.0)
+    write_particles(tmp_path / "c.star", concatenate([kept, bare]))
+    both = starfile.read(tmp_path / "c.star")["particles"]
+    assert both[origins].to_numpy()[1].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(both[COORDINATES].to_numpy(), [[100, 50, 25], [1, 2, 3]])
+    # what has been moved is where it was put
+    moved = Particles(**{**vars(kept), "positions": kept.positions + 7.25})
+    write_particles(tmp_path / "m.star", moved)
+    np.testing.assert_allclose(read_particles(tmp_path / "m.star").positions, moved.positions, atol=1e-6)
+
+
+def test_shifts_go_from_program_to_program(tmp_path: Path) -> None:
+    outer = {"rlnTomoSubtomogramRot": 10.0, "rlnTomoSubtomogramTilt": 70.0, "rlnTomoSubtomogramPsi": -35.0}
+    path = tmp_path / "p.star"
+    path.write_text(
+        table("optics", rlnOpticsGroup=1, rlnTomoTiltSeriesPixelSize=2.0)
+        + table("particles", rlnTomoName="T", **place(), **angles(), **outer, **SHIFT, rlnOpticsGroup=1)
+    )
+    particles = read_particles(path)
+    shift = -orientations.from_relion([[10.0, 70.0, -35.0]]).apply([3.0, -2.0, 4.0])
+    write_particles(tmp_path / "t.tbl", particles)
+    row = np.loadtxt(tmp_path / "t.tbl")
+    np.testing.assert_allclose(row[3:6], shift[0], atol=1e-8)
+    np.testing.assert_allclose(row[23:26], [101, 51, 26], atol=1e-8)
+    assert not [said for said in what_is_lost("t.tbl", particles) if "hift" in said]
+    write_particles(tmp_path / "m.star", particles, format="stopgap")
+    row = starfile.read(tmp_path / "m.star").iloc[0]
+    assert row[["orig_x", "orig_y", "orig_z"]].tolist() == [101, 51, 26]
+    np.testing.assert_allclose(row[["x_shift", "y_shift", "z_shift"]].tolist(), shift[0], atol=1e-8)
+    write_particles(tmp_path / "w.star", particles, format="warp")
+    row = starfile.read(tmp_path / "w.star").iloc[0]
+    assert not [column for column in row.index if "Subtomogram" in column]
+    assert "column rlnTomoSubtomogramTilt" in what_is_lost("w.star", particles, format="warp")
+    np.testing.assert_allclose([row[f"rlnOrigin{a}Angst"] for a in "XYZ"], -2 * shift[0], atol=1e-8)
+    write_particles(tmp_path / "p.csv", particles)
+    for name in ("t.tbl", "m.star", "w.star", "p.csv"):
+        back = read_particles(tmp_path / name)
+        np.testing.assert_allclose(back.positions, particles.positions, atol=1e-6)
+        assert np.radians(angle_between(back.rotations, particles.rotations)).max() < 1e-6
+    # and from there as it was
+    write_particles(tmp_path / "q.star", read_particles(tmp_path / "p.csv"))
+    again = starfile.read(tmp_path / "q.star")["particles"]
+    before = starfile.read(path)["particles"].drop(columns="rlnOpticsGroup")
+    pd.testing.assert_frame_equal(again[list(before)], before, check_dtype=False, rtol=1e-9)
+    # where there is no place for them, positions have them, and that is said
+    for name in ("p.mod", "p.coords"):
+        assert "shifts apart from coordinates (the positions have them in them)" in what_is_lost(
+            name, particles
+        )
+        write_particles(tmp_path / name, particles)
+        np.testing.assert_allclose(read_particles(tmp_path / name).positions, particles.positions, rtol=1e-6)
+    # a size of pixels that nobody knows
+    write_particles(tmp_path / "n.star", read_particles(tmp_path / "m.star"))
+    assert "rlnOriginX" in starfile.read(tmp_path / "n.star")
+    np.testing.assert_allclose(read_particles(tmp_path / "n.star").positions, particles.positions, atol=1e-6)
+    odd = particles.with_columns(tomopickShiftY=["x"])
+    with pytest.raises(FileFormatError, match=r"row 1, column tomopickShiftY: 'x' is not a number"):
+        write_particles(tmp_path / "o.tbl", odd)
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -343,11 +410,15 @@ def test_warp_takes_origins_but_no_frame_of_a_subtomogram(tmp_path: Path) -> Non
         read_particles(path)
     outer = {"rlnTomoSubtomogramRot": 10.0, "rlnTomoSubtomogramTilt": 0.0, "rlnTomoSubtomogramPsi": 0.0}
     path.write_text(table("", **place(), **SHIFT, rlnPixelSize=2.0, **outer))
-    with pytest.raises(FileFormatError, match=r"kept their shifts \(column rlnTomoSubtomogramRot\)"):
-        write_particles(tmp_path / "q.star", read_particles(path, fold_shifts=False), format="warp")
+    turned = read_particles(path)
+    write_particles(tmp_path / "q.star", turned, format="warp")
+    back = read_particles(tmp_path / "q.star")
+    np.testing.assert_allclose(back.positions, turned.positions, atol=1e-6)
+    assert angle_between(back.rotations, turned.rotations).max() < 1e-5
     path.write_text(table("", **place(), **SHIFT, rlnPixelSize=2.0))
-    write_particles(tmp_path / "q.star", read_particles(path, fold_shifts=False), format="warp")
+    write_particles(tmp_path / "q.star", read_particles(path), format="warp")
     assert read_particles(tmp_path / "q.star").positions.tolist() == [[97.0, 52.0, 21.0]]
+    assert starfile.read(tmp_path / "q.star")["rlnCoordinateX"].tolist() == [100.0]
 
 
 def test_a_tomogram_that_is_given_goes_before_one_of_the_list(tmp_path: Path) -> None:

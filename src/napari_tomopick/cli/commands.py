@@ -417,7 +417,6 @@ def convert(
             inputs.refuse(KNOWN, source_format=options.pop("source_format"))
             inputs.refuse(KNOWN, coordinate_columns=options.pop("coordinate_columns"))
             inputs.refuse("this is for model files", mesh_unit=options.pop("mesh_unit"))
-            options.pop("fold_shifts")  # in a project all are folded
             found = session.particles(inputs.chosen_set(session, particles).uid, in_tomogram)
             inputs.say_written(write(output, found, session.tomograms(), **options))
         return

@@ -14,6 +14,13 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.geometry import orientations
 from napari_tomopick.geometry.coordinates import as_positions, binning_ratio, rescale_positions
 
+SHIFTS = ("tomopickShiftX", "tomopickShiftY", "tomopickShiftZ")
+"""Further columns: how far a particle lies off the coordinate that its file gives, in voxels along x, y, z.
+
+Positions have it in them; a program that keeps the two apart (RELION's origin, Dynamo's dx, dy, dz) is given
+``position - shift`` and the shift.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class Particles:
@@ -128,7 +135,7 @@ class Particles:
         return replace(self, table=self.table.assign(**{k: np.asarray(v) for k, v in columns.items()}))
 
     def rescaled(self, voxel_size_angstrom: float) -> Particles:
-        """Express the positions (and the box size, kept even) on a grid of another voxel size.
+        """Express positions, shifts and the box size (kept even) on a grid of another voxel size.
 
         Voxel sizes whose ratio is nearly that of a binning are taken as a binning: `binning_ratio`.
 
@@ -143,9 +150,11 @@ class Particles:
         box = self.box_size
         if box is not None and factor != 1:
             box = 2 * round(box * factor / 2)
+        shifts = {name: pd.to_numeric(self.table[name]) * factor for name in SHIFTS if name in self.table}
         return replace(
             self,
             positions=rescale_positions(self.positions, factor),
+            table=self.table.assign(**shifts) if shifts else self.table,
             voxel_size_angstrom=float(voxel_size_angstrom),
             box_size=box,
         )

@@ -12,8 +12,9 @@ import numpy as np
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io import models as model_files
 from napari_tomopick.io import particles as particle_files
+from napari_tomopick.io.particles import shifts
 from napari_tomopick.io.volumes import write_tomogram_list
-from napari_tomopick.models.particles import Particles, concatenate
+from napari_tomopick.models.particles import SHIFTS, Particles, concatenate
 from napari_tomopick.models.references import is_negative
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.models.user_points import Model, ModelType
@@ -62,7 +63,7 @@ def convert(
     *,
     format: str | None = None,
     source_format: str | None = None,
-    fold_shifts: bool = True,
+    fold_shifts: bool = False,
     scipion_compatible: bool = False,
     coordinate_columns: str | None = None,
     box_size: Annotated[int | None, Bounds(minimum=1)] = None,
@@ -86,8 +87,8 @@ def convert(
     source_format : str, optional
         Format of the source, where its suffix and content do not say it.
     fold_shifts : bool
-        Make one position of a coordinate and the shift beside it (RELION's origin, Dynamo's dx, dy, dz).
-        Without it both are written as they came, which only a format of the same program can hold.
+        Make one coordinate of a coordinate and the shift beside it (RELION's origin, Dynamo's dx, dy, dz).
+        Without it both are written where the format has both; where it has not, it is told.
     scipion_compatible : bool
         Take the coordinates of Dynamo files, read or written, for 0-based, as Scipion and copick do; Dynamo
         itself counts from 1.
@@ -147,11 +148,18 @@ def convert(
         source,
         tomograms=tomograms,
         format=source_format,
-        fold_shifts=fold_shifts,
         scipion_compatible=reads,
         coordinate_columns=_names(coordinate_columns),
     )
-    return write(output, particles, tomograms, format=format, scipion_compatible=writes, box_size=box_size)
+    return write(
+        output,
+        particles,
+        tomograms,
+        format=format,
+        fold_shifts=fold_shifts,
+        scipion_compatible=writes,
+        box_size=box_size,
+    )
 
 
 def _names(columns: str | None) -> tuple[str, ...] | None:
@@ -180,13 +188,17 @@ def write(
     tomograms: Sequence[Tomogram] = (),
     *,
     format: str | None = None,
+    fold_shifts: bool = False,
     scipion_compatible: bool = False,
     box_size: int | None = None,
 ) -> Written:
     """Write particles to a particle or model file, in the format named or that of the suffix.
 
-    A volume list (.vll) is written of the tomograms alone. ``box_size`` replaces that of the particles.
+    A volume list (.vll) is written of the tomograms alone. ``box_size`` replaces that of the particles; with
+    ``fold_shifts`` coordinates are positions.
     """
+    if fold_shifts:
+        particles = shifts.folded(particles)
     if box_size is not None:
         particles = replace(particles, box_size=box_size)
     if output.suffix.lower() == LIST_SUFFIX and not format:
@@ -215,7 +227,9 @@ def _refuse_replacing(output: Path) -> None:
 
 def _lost_in_models(particles: Particles) -> tuple[str, ...]:
     scores = ("scores",) if np.isfinite(particles.scores).any() else ()
-    return (*scores, "ids", *(f"column {c}" for c in particles.table.columns))
+    apart = (shifts.TOLD,) if shifts.any_shift(particles) else ()
+    columns = (f"column {c}" for c in particles.table.columns if c not in SHIFTS)
+    return (*scores, "ids", *apart, *columns)
 
 
 def write_models(output: Path, models: Sequence[Model]) -> Written:

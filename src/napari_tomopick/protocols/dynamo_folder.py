@@ -8,6 +8,7 @@ documented, and its averages take no notice of it.)
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import identity
-from napari_tomopick.io.particles import read_particles
+from napari_tomopick.io.particles import read_particles, shifts
 from napari_tomopick.io.particles.dynamo import MAP_NAME
 from napari_tomopick.io.particles.dynamo_folder import TABLE, recognises
 from napari_tomopick.io.volumes import em, open_volume
@@ -30,7 +31,6 @@ __all__ = ["read_dynamo_folder", "recognises", "write_dynamo_folder"]
 
 FORMAT = "dynamo-folder"
 PATTERN = "particle_{:06d}.em"
-SHIFTS = ["dyn_dx", "dyn_dy", "dyn_dz"]
 
 
 def read_dynamo_folder(folder: Path) -> Subtomograms:
@@ -42,7 +42,7 @@ def read_dynamo_folder(folder: Path) -> Subtomograms:
         If its table cannot be read, it has no box, or nothing says the voxel size.
     """
     folder = Path(folder)
-    listed = read_particles(folder / TABLE, format="dynamo", fold_shifts=False)
+    listed = read_particles(folder / TABLE, format="dynamo")
     pattern, present = _files(folder)
     has_box = np.array([i in present for i in listed.ids.tolist()], bool)
     if not has_box.any():
@@ -50,36 +50,31 @@ def read_dynamo_folder(folder: Path) -> Subtomograms:
             f"{folder}: no box of a particle in {TABLE} is there; names are {PATTERN.format(1)} or .mrc"
         )
     skipped = listed.ids[~has_box].tolist()
-    centres = listed.select(has_box)
-    shifts = centres.table[SHIFTS].to_numpy(np.float64)
-    first = open_volume(folder / pattern.format(int(centres.ids[0])))
+    particles = listed.select(has_box)
+    centres, _ = shifts.divided(folder / TABLE, particles)
+    first = open_volume(folder / pattern.format(int(particles.ids[0])))
     if len(set(first.shape)) != 1:
         raise FileFormatError(f"{first.path}: a box of {first.shape} voxels (z, y, x); boxes are cubes")
-    size = centres.voxel_size_angstrom or first.voxel_size_angstrom
+    size = particles.voxel_size_angstrom or first.voxel_size_angstrom
     if size is None:
         raise FileFormatError(
             f"{folder / TABLE}: no voxel size: column 36 (apix) is 0, and the boxes have none; fill column 36"
         )
-    particles = Particles(
-        centres.positions + shifts,
-        centres.rotations,
-        centres.ids,
-        centres.groups,
-        centres.scores,
-        centres.tomograms,
-        centres.table.drop(columns=SHIFTS),
-        float(size),
-        first.shape[0],
+    particles = replace(
+        particles,
+        table=shifts.folded(particles).table,
+        voxel_size_angstrom=float(size),
+        box_size=first.shape[0],
     )
     messages = (f"{len(skipped)} particles of {TABLE} have no box: {skipped[:10]}",) if skipped else ()
     return Subtomograms(
         folder=folder,
         particles=particles,
-        box_centres=centres.positions,
-        box_rotations=identity(len(centres)),
+        box_centres=centres,
+        box_rotations=identity(len(particles)),
         box_size=first.shape[0],
         voxel_size_angstrom=float(size),
-        acquisitions=_acquisitions(centres),
+        acquisitions=_acquisitions(particles),
         step=Step("dynamo", {}, (str(folder),)),
         skipped=tuple(skipped),
         messages=messages,

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import identity
-from napari_tomopick.io.particles import read_particles, star, write_particles
+from napari_tomopick.io.particles import read_particles, shifts, star, write_particles
 from napari_tomopick.io.volumes import em, eman_hdf_stack, write_mrc
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
@@ -254,14 +254,10 @@ def _write_star(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
         for row, particle_id in enumerate(particles.ids.tolist())
     ]
     # names of an earlier extraction, which came with the particles, are replaced
-    write_particles(path, particles.with_columns(rlnImageName=names), tomograms=tomograms)
+    write_particles(
+        path, _from_centres(boxes, particles).with_columns(rlnImageName=names), tomograms=tomograms
+    )
     blocks = star.read_blocks(path)
-    left = particles.positions - boxes.box_centres
-    size = float(particles.voxel_size_angstrom or boxes.voxel_size_angstrom)
-    for axis, letter in enumerate("XYZ"):
-        # RELION: the particle is at the coordinate minus the origin
-        blocks["particles"][f"rlnCoordinate{letter}"] = boxes.box_centres[:, axis]
-        blocks["particles"][f"rlnOrigin{letter}Angst"] = 0.0 - left[:, axis] * size
     blocks["optics"]["rlnImageDimensionality"] = 3
     blocks["optics"]["rlnImageSize"] = boxes.box_size
     blocks["optics"]["rlnImagePixelSize"] = boxes.voxel_size_angstrom
@@ -270,17 +266,18 @@ def _write_star(boxes: Subtomograms, tomograms: Sequence[Tomogram]) -> None:
 
 def write_table(boxes: Subtomograms, path: Path, tomograms: Sequence[Tomogram] = ()) -> None:
     """Write the Dynamo table of boxes, in voxels of the boxes; see `write_description`."""
-    particles = boxes.particles.rescaled(boxes.voxel_size_angstrom)
-    centres = (
-        replace(boxes.particles, positions=boxes.box_centres).rescaled(boxes.voxel_size_angstrom).positions
-    )
+    particles = _from_centres(boxes, boxes.particles).rescaled(boxes.voxel_size_angstrom)
     write_particles(path, particles, tomograms=tomograms)
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    for row, shift, centre in zip(rows, particles.positions - centres, centres + 1.0, strict=True):
-        # Dynamo: the particle is at the coordinate (1-based) plus the shift
-        row[3:6] = [f"{value:.10g}" for value in shift]
-        row[23:26] = [f"{value:.10g}" for value in centre]
-    path.write_text("".join(" ".join(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def _from_centres(boxes: Subtomograms, particles: Particles) -> Particles:
+    """The particles with coordinates that are the centres of their boxes, and what is left as shifts.
+
+    A frame of the subtomogram that they came with is not that of these boxes.
+    """
+    plain = shifts.folded(particles)
+    left = particles.positions - boxes.box_centres
+    return replace(plain, table=shifts.beside(plain.table, left))
 
 
 def read_subtomograms(folder: Path) -> Subtomograms:
@@ -330,6 +327,8 @@ def read_subtomograms(folder: Path) -> Subtomograms:
                 f"{folder}: {PARTICLES} lists {len(particles)} particles and {MARKER} {len(ids)} boxes"
                 + (f"; no box has the id {unknown[0]}" if unknown else "")
             )
+        # their coordinates are the centres of the boxes
+        particles = shifts.folded(particles)
         rows = np.argsort([row_of[i] for i in particles.ids.tolist()])
         return Subtomograms(
             folder=folder,

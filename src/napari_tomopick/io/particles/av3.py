@@ -16,7 +16,7 @@ import pandas as pd
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.atomic import atomic_path
-from napari_tomopick.io.particles import common, motl, tomogram_map
+from napari_tomopick.io.particles import common, motl, shifts, tomogram_map
 from napari_tomopick.io.volumes import em
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
@@ -37,7 +37,7 @@ def recognises(path: Path) -> bool:
         return False
 
 
-def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True) -> Particles:
+def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     """Read a motive list; see `napari_tomopick.io.particles.read_particles`."""
     nz, ny, nx = shape = em.header(path)[1]
     if not _is_list(shape):
@@ -63,13 +63,13 @@ def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True)
             )
         return found.astype(np.int64)
 
-    shifts, turned = rows(*SHIFT), rows(*REFERENCE_SHIFT)
-    alone = np.flatnonzero(turned.any(axis=1) & ~shifts.any(axis=1))
-    if fold_shifts and len(alone):
+    shift, turned = rows(*SHIFT), rows(*REFERENCE_SHIFT)
+    alone = np.flatnonzero(turned.any(axis=1) & ~shift.any(axis=1))
+    if len(alone):
         raise FileFormatError(
             f"{path}: particle {alone[0] + 1}: a shift in the frame of the reference (rows 14 to 16) without "
-            "one in that of the tomogram (rows 11 to 13), which some programs mean in another way; read it "
-            "without folding the shifts (--no-fold-shifts), or take rows 14 to 16 out"
+            "one in that of the tomogram (rows 11 to 13); programs mean different things by that, so put it "
+            "into rows 11 to 13, or set rows 14 to 16 to 0"
         )
     index, subtomogram = whole(TOMOGRAM), whole(NUMBER)
     names = tomogram_map.names_of(index, tomogram_map.read_map(motl.maps_beside(path)), tomograms)
@@ -79,18 +79,16 @@ def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True)
         further[motl.SUBTOMOGRAM] = subtomogram
     if (names != np.where(index == 0, "", index.astype(str))).any():
         further[motl.TOMOGRAM] = index
-    further |= {_column(n): rows(n)[:, 0] for n in FREE if n not in REFERENCE_SHIFT and rows(n).any()}
-    if not fold_shifts:
-        further |= dict(zip(motl.SHIFTS, shifts.T, strict=True))
-        further |= {_column(n): rows(n)[:, 0] for n in REFERENCE_SHIFT if rows(n).any()}
+    further |= {_column(n): rows(n)[:, 0] for n in FREE if rows(n).any()}
+    table = pd.DataFrame(further)
     return Particles(
-        positions=motl.positions_of(rows(*COORDINATE), shifts, fold_shifts),
+        positions=rows(*COORDINATE) - motl.BASE + shift,
         rotations=motl.rotations_of(rows(*ANGLES)),
         ids=ids,  # type: ignore[arg-type]
         groups=whole(OBJECT),
         scores=values[:, SCORE - 1],
         tomograms=names,
-        table=pd.DataFrame(further),
+        table=shifts.beside(table, shift),
         voxel_size_angstrom=common.voxel_size_of(path, names, tomograms, None),
     )
 
@@ -110,7 +108,7 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
         values[:, number - 1] = column
 
     numbers = motl.tomogram_numbers(particles)
-    coordinates, shifts = motl.coordinates_of(path, particles)
+    coordinates, shift = motl.coordinates_of(path, particles)
     put(SCORE, particles.scores)
     put(NUMBER, motl.kept(path, particles, [motl.SUBTOMOGRAM], particles.ids))
     put(TOMOGRAM, np.array([numbers[name] for name in particles.tomograms.tolist()], np.int64))
@@ -118,10 +116,10 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
     put(CLASS, motl.kept(path, particles, motl.CLASSES, np.ones(n, np.int64)))
     for number in FREE:
         if _column(number) in particles.table:
-            put(number, common.numbers(path, particles.table, _column(number)))
+            put(number, shifts.numbers_or_zero(path, particles.table, _column(number)))
     for rows, columns in (
         (COORDINATE, coordinates),
-        (SHIFT, shifts),
+        (SHIFT, shift),
         (ANGLES, motl.angles_of(particles.rotations)),
     ):
         for number, column in zip(rows, columns.T, strict=True):

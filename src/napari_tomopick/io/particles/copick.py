@@ -22,7 +22,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.atomic import atomic_path
-from napari_tomopick.io.particles import common, json_text, lines
+from napari_tomopick.io.particles import common, json_text, lines, shifts
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -64,7 +64,8 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     trusted = content.get("trust_orientation")
     transformations = np.array([p[1] for p in parsed], np.float64).reshape(-1, 4, 4)
     _check_rotations(path, transformations)
-    places = np.array([p[0] for p in parsed], np.float64).reshape(-1, 3) + transformations[:, :3, 3]
+    translations = transformations[:, :3, 3]
+    places = np.array([p[0] for p in parsed], np.float64).reshape(-1, 3) + translations
     table: dict[str, Any] = {}
     for column, key in NAMES.items():
         value = content.get(key, "")
@@ -74,6 +75,7 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     table[INSTANCE] = np.array([p[3] for p in parsed], np.int64)
     if tomogram is not None or (only is not None and not run):
         run = (tomogram or only).name  # type: ignore[union-attr]
+    further = pd.DataFrame(table)
     return Particles(
         positions=places / (size or 1.0),
         rotations=Rotation.from_matrix(transformations[:, :3, :3])
@@ -81,7 +83,7 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
         else None,
         scores=np.array([p[2] for p in parsed], np.float64),
         tomograms=np.full(len(parsed), run),
-        table=pd.DataFrame(table),
+        table=shifts.beside(further, translations / (size or 1.0)),
         voxel_size_angstrom=size,
     )
 
@@ -227,6 +229,8 @@ def picks(
         )
     matrices = np.tile(np.eye(4), (len(particles), 1, 1))
     matrices[:, :3, :3] = particles.rotations.as_matrix().reshape(-1, 3, 3)
+    coordinates, shift = shifts.divided(path, particles)
+    matrices[:, :3, 3] = shift * size
     instances = np.zeros(len(particles), np.int64)
     if INSTANCE in particles.table:
         given = common.floats(particles.table[INSTANCE])
@@ -239,7 +243,7 @@ def picks(
             "score": score if math.isfinite(score) else None,
         }
         for place, matrix, instance, score in zip(
-            (particles.positions * size).tolist(),
+            (coordinates * size).tolist(),
             matrices.tolist(),
             instances.tolist(),
             particles.scores.tolist(),

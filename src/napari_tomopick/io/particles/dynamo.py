@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.io.atomic import atomic_path
-from napari_tomopick.io.particles import common, tomogram_map
+from napari_tomopick.io.particles import common, shifts, tomogram_map
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -38,25 +38,21 @@ PREFIX = "dyn_"
 MAP_NAME = "indices_column20.doc"
 TILTED_ABOUT_Y = 1
 
-
-SHIFTS = ("dx", "dy", "dz")
+SHIFT = ("dx", "dy", "dz")
 
 
 def read(
     path: Path,
     tomograms: Sequence[Tomogram],
     *,
-    fold_shifts: bool = True,
     scipion_compatible: bool = False,
 ) -> Particles:
     """Read a Dynamo table; see `napari_tomopick.io.particles.read_particles`."""
     frame, lines = _read_table(path)
     column = {name: _numbers(path, frame, lines, name) for name in TAKEN if name in frame}
-    positions = np.column_stack([column["x"], column["y"], column["z"]]) - (
-        0.0 if scipion_compatible else 1.0
-    )
-    if fold_shifts:
-        positions = positions + np.column_stack([column[c] for c in SHIFTS])
+    base = 0.0 if scipion_compatible else 1.0
+    coordinates = np.column_stack([column["x"], column["y"], column["z"]]) - base
+    shift = np.column_stack([column[name] for name in SHIFT])
     for name in ("tag", "reg", "tomo"):
         odd = np.flatnonzero(~common.are_whole(column[name]))
         if len(odd):
@@ -69,13 +65,12 @@ def read(
     names = tomogram_map.names_of(column["tomo"].astype(np.int64), files, tomograms)
     apix = column.get("apix", np.zeros(len(frame)))
     size = common.one_value(path, apix[apix > 0], "voxel sizes")
-    kept = () if fold_shifts else SHIFTS
+    taken = [n for n in TAKEN if n in frame]
     if (names != column["tomo"].astype(np.int64).astype(str))[names != ""].any():
-        kept = (*kept, "tomo")  # so that the map of the tomograms stays as it is
-    taken = [n for n in TAKEN if n in frame and n not in kept]
-    further = frame.drop(columns=taken).add_prefix(PREFIX)
+        taken.remove("tomo")  # so that the map of the tomograms stays as it is
+    further = frame.drop(columns=taken).add_prefix(PREFIX).apply(_numeric_if_all_are)
     return Particles(
-        positions=positions,
+        positions=coordinates + shift,
         rotations=orientations.from_dynamo(
             np.column_stack([column["tdrot"], column["tilt"], column["narot"]])
         ),
@@ -83,7 +78,7 @@ def read(
         groups=column["reg"].astype(np.int64),
         scores=column["cc"],
         tomograms=names,
-        table=further.apply(_numeric_if_all_are),
+        table=shifts.beside(further, shift),
         voxel_size_angstrom=common.voxel_size_of(path, names, tomograms, size),
     )
 
@@ -105,7 +100,9 @@ def write(
     came = common.floats(particles.table[kept["tomo"]]) if "tomo" in kept else None
     numbers = tomogram_map.numbers_of(particles.tomograms, came)
     table |= {"tag": particles.ids, "reg": particles.groups, "cc": particles.scores}
-    table |= dict(zip("xyz", particles.positions.T + (0.0 if scipion_compatible else 1.0), strict=True))
+    coordinates, shift = shifts.divided(path, particles)
+    table |= dict(zip("xyz", coordinates.T + (0.0 if scipion_compatible else 1.0), strict=True))
+    table |= dict(zip(SHIFT, shift.T, strict=True))
     angles = orientations.to_dynamo(particles.rotations) if n else np.empty((0, 3))
     table |= dict(zip(("tdrot", "tilt", "narot"), angles.T, strict=True))
     table["tomo"] = np.array([numbers[name] for name in particles.tomograms.tolist()], dtype=np.int64)

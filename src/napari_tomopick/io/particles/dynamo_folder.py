@@ -17,10 +17,6 @@ def recognises(path: Path) -> bool:
     return (path / TABLE).is_file()
 
 
-def read(
-    path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True, scipion_compatible: bool = False
-) -> Particles:
+def read(path: Path, tomograms: Sequence[Tomogram], *, scipion_compatible: bool = False) -> Particles:
     """Read the table of a folder; see `napari_tomopick.io.particles.read_particles`."""
-    return dynamo.read(
-        path / TABLE, tomograms, fold_shifts=fold_shifts, scipion_compatible=scipion_compatible
-    )
+    return dynamo.read(path / TABLE, tomograms, scipion_compatible=scipion_compatible)

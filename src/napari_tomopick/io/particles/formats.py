@@ -14,8 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from napari_tomopick.io.particles.relion_columns import ORIGINS, SHIFTS
-
 
 @dataclass(frozen=True)
 class Format:
@@ -45,8 +43,10 @@ class Format:
     one_of : tuple of tuple of str
         Names of further columns of several programs that mean one thing, such as the class; of each group the
         first that is there is kept, under the format's own name.
-    shifts : tuple of str
-        Further columns that say how far a particle lies off its coordinate, where that was not folded in.
+    shifts : bool
+        Whether it has a shift beside the coordinate: how far the particle lies off it.
+    frames : bool
+        Whether a rotation of the subtomogram, and angles in its frame, are kept.
     options : tuple of str
         Which of the options of `read_particles` and `write_particles` mean something here.
     needs_tomogram : str
@@ -70,7 +70,8 @@ class Format:
     blocks: bool = False
     columns: tuple[str, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
-    shifts: tuple[str, ...] = ()
+    shifts: bool = False
+    frames: bool = False
     options: tuple[str, ...] = ()
     needs_tomogram: str = ""
 
@@ -80,19 +81,13 @@ _STAR: dict[str, Any] = {
     "suffixes": (".star",),
     "box_size": True,
     "columns": ALL,
-    "shifts": tuple(SHIFTS),
-    "options": ("fold_shifts",),
+    "shifts": True,
 }
-_RELION = _STAR | {"module": "relion", "blocks": True}
+_RELION = _STAR | {"module": "relion", "blocks": True, "frames": True}
 _CLASSES = ("motl_class", "dyn_class", "rlnClassNumber")
 _HALVES = ("motl_halfset", "rlnRandomSubset")
-_MOTL_SHIFTS = ("motl_x_shift", "motl_y_shift", "motl_z_shift")
-_MOTL_COLUMNS = ("motl_subtomo_num", "motl_tomo_num", *_MOTL_SHIFTS)
-_MOTL: dict[str, Any] = {
-    "shifts": _MOTL_SHIFTS,
-    "options": ("fold_shifts",),
-    "voxel_size": False,
-}
+_MOTL_COLUMNS = ("motl_subtomo_num", "motl_tomo_num")
+_MOTL: dict[str, Any] = {"shifts": True, "voxel_size": False}
 
 FORMATS: tuple[Format, ...] = (
     Format("relion5", "RELION 5, 4, 3.1 or 3.0 particles", **_RELION, variant="relion5"),
@@ -105,11 +100,11 @@ FORMATS: tuple[Format, ...] = (
         needs_tomogram="shape and voxel size",
     ),
     Format("relion4", "RELION 4 particles", **_RELION, variant="relion4", reads=False),
-    # Warp knows no frame of a subtomogram besides
     Format(
         "warp",
         "Warp or M particles",
-        **_STAR | {"module": "warp", "shifts": tuple(ORIGINS)},
+        **_STAR,
+        module="warp",
         needs_tomogram="voxel size, where the file has none; shape, for fractions of the volume",
     ),
     Format(
@@ -137,8 +132,8 @@ FORMATS: tuple[Format, ...] = (
         "dynamo",
         columns=("dyn_",),
         one_of=(("dyn_class", "motl_class", "rlnClassNumber"),),
-        shifts=("dyn_dx", "dyn_dy", "dyn_dz"),
-        options=("fold_shifts", "scipion_compatible"),
+        shifts=True,
+        options=("scipion_compatible",),
     ),
     Format(
         "dynamo-folder",
@@ -147,7 +142,7 @@ FORMATS: tuple[Format, ...] = (
         "dynamo_folder",
         writes=False,
         folder=True,
-        options=("fold_shifts", "scipion_compatible"),
+        options=("scipion_compatible",),
     ),
     Format(
         "csv",
@@ -155,10 +150,20 @@ FORMATS: tuple[Format, ...] = (
         (".csv", ".tsv"),
         "csv_table",
         box_size=True,
+        frames=True,
         columns=ALL,
         options=("coordinate_columns",),
     ),
-    Format("peet", "PEET motive list", (".csv",), "peet", ids=False, groups=False, columns=("peet_column_",)),
+    Format(
+        "peet",
+        "PEET motive list",
+        (".csv",),
+        "peet",
+        ids=False,
+        groups=False,
+        shifts=True,
+        columns=("peet_column_",),
+    ),
     Format(
         "imod",
         "IMOD points with slicer angles",
@@ -186,6 +191,7 @@ FORMATS: tuple[Format, ...] = (
         "copick",
         ids=False,
         groups=False,
+        shifts=True,
         columns=("copick_",),
         needs_tomogram="voxel size, where neither the file nor its folder has it",
     ),
@@ -195,6 +201,7 @@ FORMATS: tuple[Format, ...] = (
         (".json",),
         "copick_project",
         ids=False,
+        shifts=True,
         columns=("copick_",),
         needs_tomogram="voxel size, where neither the files nor their folders have it",
     ),

@@ -4,8 +4,8 @@ Coordinates are those of MATLAB: the first voxel is 1. The particle is at the co
 is in voxels and in the frame of the tomogram ("after rotation of template"). The angles take the reference to
 the particle: R = Rz(psi) Rx(theta) Rz(phi), so that phi = -narot, psi = -tdrot, theta = -tilt of Dynamo.
 
-The coordinate is written as a whole number with the rest as a shift: both programs cut their boxes around
-whole voxels (STOPGAP rounds down), and single precision keeps more digits so.
+The coordinate is written as a whole number, and what is left of it goes into the shift: both programs cut
+their boxes around whole voxels (STOPGAP rounds down), and single precision keeps more digits so.
 
 Sources: STOPGAP, sg_toolbox/sg_euler2matrix.m, sg_get_motl_fields.m, sg_motl_stopgap_to_av3.m,
 sg_motl_stopgap_to_dynamo.m (signs of the angles, the same base as Dynamo's), sg_motl_apply_shifts.m,
@@ -25,16 +25,16 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
-from napari_tomopick.io.particles import common, tomogram_map
+from napari_tomopick.io.particles import common, shifts, tomogram_map
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 PREFIX = "motl_"
-SHIFTS = [f"{PREFIX}{a}_shift" for a in "xyz"]
 SUBTOMOGRAM, TOMOGRAM, CLASS = f"{PREFIX}subtomo_num", f"{PREFIX}tomo_num", f"{PREFIX}class"
 CLASSES = (CLASS, "dyn_class", "rlnClassNumber")
 """Where the class of a particle may stand, the first that is there being used."""
 BASE = 1.0
+ROUNDING = 1e-9
 
 
 def rotations_of(phi_psi_theta: NDArray[np.float64]) -> Rotation:
@@ -54,20 +54,14 @@ def angles_of(rotations: Rotation) -> NDArray[np.float64]:
     return np.column_stack([(phi_psi + 180.0) % 360.0 - 180.0, tilt])
 
 
-def positions_of(
-    coordinates: NDArray[np.float64], shifts: NDArray[np.float64], fold_shifts: bool
-) -> NDArray[np.float64]:
-    """Positions, with the shifts folded in or not."""
-    return coordinates - BASE + (shifts if fold_shifts else 0.0)
-
-
 def coordinates_of(path: Path, particles: Particles) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Whole coordinates and the shifts from them; both as they came where the particles kept their shifts."""
-    positions = particles.positions + BASE
-    if all(c in particles.table for c in SHIFTS):
-        return positions, np.column_stack([common.numbers(path, particles.table, c) for c in SHIFTS])
-    whole = np.floor(positions + 0.5)
-    return whole, positions - whole
+    """Whole coordinates and the shifts from them."""
+    coordinates, shift = shifts.divided(path, particles)
+    coordinates += BASE
+    whole = np.floor(coordinates + 0.5)
+    rest = coordinates - whole
+    # what is left of a sum of two numbers of a file is no fraction of a voxel
+    return whole, shift + np.where(np.abs(rest) < ROUNDING, 0.0, rest)
 
 
 def kept(

@@ -20,7 +20,7 @@ from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.io.atomic import atomic_path
 from napari_tomopick.io.imod import ImodFile, ImodObject, is_ours, read_imod, write_imod
-from napari_tomopick.io.particles import common, lines
+from napari_tomopick.io.particles import common, lines, shifts
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -61,14 +61,16 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
         )
     rows = index.astype(np.int64) - 1
     names = common.named(path, np.full(len(rows), "", np.str_), tomograms)
+    offsets = numbers[:, np.array(OFFSETS) - 1]
+    table = pd.DataFrame({f"{PREFIX}{c}": _whole_if_all(numbers[:, c - 1]) for c in FURTHER})
     return Particles(
-        positions=points[rows] + numbers[:, np.array(OFFSETS) - 1],
+        positions=points[rows] + offsets,
         rotations=_rotations(numbers[:, np.array(ANGLES) - 1]),
         ids=rows + 1,
         groups=groups[rows],
         scores=numbers[:, SCORE - 1],
         tomograms=names,
-        table=pd.DataFrame({f"{PREFIX}{c}": _whole_if_all(numbers[:, c - 1]) for c in FURTHER}),
+        table=shifts.beside(table, offsets),
         voxel_size_angstrom=common.voxel_size_of(path, names, tomograms, model.voxel_size_angstrom),
     )
 
@@ -85,6 +87,7 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
             numbers[:, column - 1] = np.where(np.isnan(values), numbers[:, column - 1], values)
     numbers[:, SCORE - 1] = particles.scores
     numbers[:, INDEX - 1] = np.arange(1, n + 1)
+    coordinates, numbers[:, np.array(OFFSETS) - 1] = shifts.divided(path, particles)
     numbers[:, np.array(ANGLES) - 1] = _angles(particles)
     rows = [HEADER, *(",".join(_text(v) for v in row) for row in numbers.tolist())]
     model_path = path.with_suffix(".mod")
@@ -94,7 +97,7 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
             "choose another name"
         )
     shape = next((t.shape for t in tomograms if t.name == name), (0, 0, 0))
-    points = ImodObject("particles", [particles.positions])
+    points = ImodObject("particles", [coordinates])
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
         write_imod(model_path, ImodFile([points], particles.voxel_size_angstrom, shape))

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from napari_tomopick.errors import FileFormatError, ParameterError
-from napari_tomopick.io.particles import common
+from napari_tomopick.io.particles import shifts
 from napari_tomopick.io.particles.formats import FORMATS, Format
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.particles import SHIFTS, Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 SUFFIXES = tuple(dict.fromkeys(s for f in FORMATS if f.reads for s in f.suffixes))
@@ -30,7 +30,7 @@ def read_particles(
     *,
     tomograms: Sequence[Tomogram] = (),
     format: str | None = None,
-    fold_shifts: bool = True,
+    fold_shifts: bool = False,
     scipion_compatible: bool = False,
     coordinate_columns: Sequence[str] | None = None,
 ) -> Particles:
@@ -47,9 +47,9 @@ def read_particles(
         Name of the format (`formats.FORMATS`), whatever the suffix and the content say.
     fold_shifts : bool
         Where a file gives a coordinate and how far the particle lies off it (RELION's origin, Dynamo's dx,
-        dy, dz ...): make one position of both, which is where the particle is. Otherwise positions are the
-        coordinates of the file, and the shifts stay as further columns, in the file's own sign, frame and
-        unit; these are for writing a file of the same kind, and for nothing else.
+        dy, dz ...), the position is where the particle is, both put together, and the shift is kept in
+        further columns (`models.particles.SHIFTS`), so that both can be written again. With this it is not:
+        coordinates will be the positions. RELION's rotation of a subtomogram goes with it.
     scipion_compatible : bool
         Take Dynamo's coordinates for 0-based, as Scipion and copick do: for files that went through them,
         and for results that must agree with theirs. Dynamo itself counts from 1.
@@ -75,15 +75,13 @@ def read_particles(
         if "coordinate_columns" not in kind.options:
             raise ParameterError(f"{file}: names of columns are for CSV files; this is {kind.title}")
         options["coordinate_columns"] = coordinate_columns
-    if "fold_shifts" in kind.options:
-        options["fold_shifts"] = fold_shifts
     try:
         particles: Particles = _module(kind).read(file, tuple(tomograms), **options)
     except OSError as error:
         raise FileFormatError(f"{file}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # what `Particles` itself refuses, such as an id that occurs twice
         raise FileFormatError(f"{file}: {error}") from error
-    return particles
+    return shifts.folded(particles) if fold_shifts else particles
 
 
 def write_particles(
@@ -126,7 +124,6 @@ def write_particles(
     """
     file = Path(path)
     kind = format_to_write(file, format)
-    _refuse_shifts(file, particles, kind)
     arguments: list[Any] = [file, particles, tuple(tomograms)]
     if kind.variant:
         arguments.append(kind.variant)
@@ -182,10 +179,15 @@ def what_is_lost(
         lost.append("ids")
     chosen = {_chosen(particles, group) for group in kind.one_of}
     others = {name for group in kind.one_of for name in group} - chosen
+    others |= set() if kind.frames else set(shifts.in_own_frame(particles.table))
     for column in particles.table.columns:
+        if column in SHIFTS:
+            continue
         kept = str(column).startswith(kind.columns) and column not in others
         if not kept and column not in chosen:
             lost.append(f"column {column}")
+    if not kind.shifts and "" not in kind.columns and shifts.any_shift(particles):
+        lost.append(shifts.TOLD)
     if not kind.voxel_size and particles.voxel_size_angstrom is not None:
         lost.append("voxel size")
     if not kind.box_size and particles.box_size is not None:
@@ -213,19 +215,6 @@ def _options(file: Path, kind: Format, scipion_compatible: bool) -> dict[str, bo
         known = ", ".join(f.title for f in FORMATS if "scipion_compatible" in f.options)
         raise ParameterError(f"{file}: compatibility with Scipion is about {known}, not about {kind.title}")
     return {"scipion_compatible": True} if scipion_compatible else {}
-
-
-def _refuse_shifts(file: Path, particles: Particles, kind: Format) -> None:
-    """Refuse particles that lie off their positions, where the format would not say so."""
-    for other in FORMATS:
-        for column in other.shifts:
-            if column not in particles.table or column in kind.shifts:
-                continue
-            if np.nan_to_num(common.floats(particles.table[column])).any():
-                raise FileFormatError(
-                    f"cannot write {file}: the particles have kept their shifts (column {column}), for which "
-                    f"{kind.title} has no place; read them with their shifts folded into the positions"
-                )
 
 
 def _format_to_read(file: Path) -> Format:

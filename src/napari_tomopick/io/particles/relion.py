@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.geometry.coordinates import rescale_positions
-from napari_tomopick.io.particles import common, relion_set, star
+from napari_tomopick.io.particles import common, relion_set, shifts, star
 from napari_tomopick.io.particles.relion_columns import (
     ANGLES,
     BLOCKS,
@@ -30,6 +30,7 @@ from napari_tomopick.io.particles.relion_columns import (
     GROUP_SOURCES,
     MICROGRAPH,
     NAME,
+    ORIGINS,
     ORIGINS_ANGSTROM,
     ORIGINS_PIXEL,
     OUR_BOX,
@@ -37,9 +38,7 @@ from napari_tomopick.io.particles.relion_columns import (
     OUR_NAME,
     PARTICLE_ID,
     PIXEL_SIZES,
-    PRIORS,
     SCORE_SOURCES,
-    SHIFTS,
     SUBTOMOGRAM_ANGLES,
     TAKEN,
     WARP_PIXEL_SIZES,
@@ -62,7 +61,7 @@ def recognises(path: Path) -> bool:
     return star.kind(path) == "relion"
 
 
-def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True) -> Particles:
+def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     """Read a RELION file; see `napari_tomopick.io.particles.read_particles`."""
     blocks = star.read_blocks(path)
     files = relion_set.files_of_set(path, blocks)
@@ -71,15 +70,14 @@ def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True)
         if particle_file.samefile(path):
             raise FileFormatError(f"{path}: the optimisation set names itself as the particle file")
         listed = relion_set.read_tomogram_list(tomogram_list) if tomogram_list else []
-        return read_blocks(particle_file, star.read_blocks(particle_file), tomograms, fold_shifts, listed)
-    return read_blocks(path, blocks, tomograms, fold_shifts)
+        return read_blocks(particle_file, star.read_blocks(particle_file), tomograms, listed)
+    return read_blocks(path, blocks, tomograms)
 
 
 def read_blocks(
     path: Path,
     blocks: dict[str, star.Block],
     tomograms: Sequence[Tomogram],
-    fold_shifts: bool,
     listed: Sequence[Tomogram] = (),
 ) -> Particles:
     """Particles of the blocks of a file.
@@ -89,7 +87,6 @@ def read_blocks(
     path : Path
     blocks : mapping
     tomograms : sequence of Tomogram
-    fold_shifts : bool
     listed : sequence of Tomogram
         Those of RELION's list, used where none of the file's tomograms was given.
     """
@@ -113,14 +110,13 @@ def read_blocks(
             positions *= sizes_of(path, names, tomograms, "coordinates as fractions of the volume:")
         pixel = common.voxel_size_of(path, names, tomograms, pixel)
     before = rotation(path, frame, SUBTOMOGRAM_ANGLES, line)
-    taken = list(TAKEN)
-    if fold_shifts:
-        positions = positions - before.apply(_origin(path, frame, pixel, line))
-        # priors of angles within the subtomogram's frame mean nothing once the two rotations are one
-        taken += [*SHIFTS, *(PRIORS if any(c in frame for c in SUBTOMOGRAM_ANGLES) else [])]
-    further = frame.drop(columns=[c for c in taken if c in frame])
+    further = frame.drop(columns=[c for c in TAKEN if c in frame])
     if NAME in frame and (names != written).any():
         further = further.assign(**{OUR_NAME: written})
+    if any(c in frame for c in ORIGINS):
+        shift = -before.apply(_origin(path, frame, pixel, line))
+        positions = positions + shift
+        further = shifts.beside(further, shift)
     further.attrs = {BLOCKS: {k: as_plain(b) for k, b in blocks.items()}} if blocks else {}
     box = common.numbers(path, frame, OUR_BOX, first_row=line) if OUR_BOX in frame else np.empty(0)
     box_size = common.one_value(path, box, "box sizes")
@@ -180,16 +176,7 @@ def known_names(written: NDArray[np.str_], tomograms: Sequence[Tomogram]) -> NDA
     by_file = {t.path.name: t.name for t in tomograms}
     names = {}
     for name in np.unique(written).tolist():
-        is_file = Path(name).suffix.lower() in (
-            WARP_SUFFIX,
-            ".mrc",
-            ".rec",
-            ".map",
-            ".em",
-            ".st",
-            ".mrcs",
-            ".hdf",
-        )
+        is_file = Path(name).suffix.lower() in (WARP_SUFFIX, *VOLUME_SUFFIXES)
         stem = name.removesuffix(WARP_SUFFIX) if name.endswith(WARP_SUFFIX) else Path(name).stem
         names[name] = name if name in known or not is_file else by_file.get(name, stem)
     return np.array([names[n] for n in written.tolist()], dtype=np.str_)
@@ -211,7 +198,7 @@ def rotation(path: Path, frame: pd.DataFrame, columns: list[str], line: int) -> 
 
 
 def _origin(path: Path, frame: pd.DataFrame, pixel: float | None, line: int) -> NDArray[np.float64]:
-    """The shifts in pixels of the coordinates, to be subtracted from them."""
+    """The origins in pixels of the coordinates, to be subtracted from them."""
     if any(c in frame for c in ORIGINS_ANGSTROM):
         shift = three(path, frame, ORIGINS_ANGSTROM, line)
         if pixel is None and shift.any():
@@ -220,9 +207,7 @@ def _origin(path: Path, frame: pd.DataFrame, pixel: float | None, line: int) -> 
                 f"({', '.join(PIXEL_SIZES)}); give the tomogram (--tomogram)"
             )
         return shift / (pixel or 1.0)
-    if any(c in frame for c in ORIGINS_PIXEL):
-        return three(path, frame, ORIGINS_PIXEL, line)
-    return np.zeros((len(frame), 3))
+    return three(path, frame, ORIGINS_PIXEL, line)
 
 
 def _ids(path: Path, frame: pd.DataFrame, line: int) -> NDArray[np.int64]:

@@ -10,8 +10,7 @@ PRIORS = [f"{a}Prior" for a in ANGLES]
 ORIGINS_ANGSTROM = [f"rlnOrigin{a}Angst" for a in "XYZ"]
 ORIGINS_PIXEL = [f"rlnOrigin{a}" for a in "XYZ"]
 ORIGINS = [*ORIGINS_ANGSTROM, *ORIGINS_PIXEL]
-SHIFTS = [*ORIGINS, *SUBTOMOGRAM_ANGLES]
-"""What says where a particle lies off its coordinate, and in which frame."""
+"""How far a particle lies off its coordinate, in the frame of the rotation of its subtomogram."""
 OUR_ID, OUR_GROUP, OUR_SCORE, OUR_BOX = "tomopickId", "tomopickGroup", "tomopickScore", "tomopickBoxSize"
 OUR_NAME = "tomopickTomoName"
 """Further column with the tomogram's name as the file had it, where that is not the name it has here."""
@@ -27,7 +26,7 @@ DETECTOR, MAGNIFICATION = "rlnDetectorPixelSize", "rlnMagnification"
 WARP_SUFFIX = ".tomostar"
 GROUP_SOURCES = (OUR_GROUP, "rlnTomoManifoldIndex")
 SCORE_SOURCES = (OUR_SCORE, "rlnAutopickFigureOfMerit", "rlnLCCmax")
-TAKEN = [NAME, *COORDINATES, *CENTRED, *ANGLES, OUR_ID, OUR_GROUP, OUR_SCORE, OUR_BOX]
+TAKEN = [NAME, *COORDINATES, *CENTRED, *ANGLES, *ORIGINS, OUR_ID, OUR_GROUP, OUR_SCORE, OUR_BOX]
 """Columns that become fields of the particles; all others are kept as further columns."""
 BLOCKS = "star_blocks"
 """Where the other blocks of a file travel along: in the ``attrs`` of the table of further columns."""

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
 from napari_tomopick.geometry.coordinates import rescale_positions
-from napari_tomopick.io.particles import common, star
+from napari_tomopick.io.particles import common, shifts, star
 from napari_tomopick.io.particles.relion_columns import (
     ANGLES,
     BLOCKS,
@@ -24,6 +25,7 @@ from napari_tomopick.io.particles.relion_columns import (
     NAME,
     OPTICS_GROUP,
     ORIGINS_ANGSTROM,
+    ORIGINS_PIXEL,
     OUR_BOX,
     OUR_GROUP,
     OUR_ID,
@@ -34,7 +36,7 @@ from napari_tomopick.io.particles.relion_columns import (
     TAKEN,
 )
 from napari_tomopick.io.particles.relion_grid import pixel_size, pixel_sizes, reference
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.particles import SHIFTS, Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 
@@ -46,15 +48,17 @@ def write(
     kept = {k: _as_block(b) for k, b in particles.table.attrs.get(BLOCKS, {}).items()}
     optics, groups = _optics(path, particles, tomograms, kept.pop("optics", None), flavour)
     columns: dict[str, object] = {NAME: written_names(particles)}
-    columns |= dict(zip(COORDINATES, particles.positions.T, strict=True))
+    frames = _frames(path, particles)
+    coordinates, shift = shifts.divided(path, particles)
+    columns |= dict(zip(COORDINATES, coordinates.T, strict=True))
     if flavour == "relion5-centred":
-        columns |= dict(zip(CENTRED, _to_centred(path, particles, tomograms).T, strict=True))
-    columns |= dict(zip(ANGLES, angles_of(path, particles).T, strict=True))
-    if flavour == "relion4":
-        columns |= {c: 0.0 for c in ORIGINS_ANGSTROM if c not in particles.table}
-        if MICROGRAPH not in particles.table:
-            columns[MICROGRAPH] = particles.tomograms
-    further = particles.table.drop(columns=OUR_NAME, errors="ignore")
+        columns |= dict(zip(CENTRED, _to_centred(path, particles, coordinates, tomograms).T, strict=True))
+    columns |= dict(zip(ANGLES, angles_in(frames, particles).T, strict=True))
+    if SHIFTS[0] in particles.table or flavour == "relion4":
+        columns |= origins(shift if frames is None else frames.inv().apply(shift), particles)
+    if flavour == "relion4" and MICROGRAPH not in particles.table:
+        columns[MICROGRAPH] = particles.tomograms
+    further = particles.table.drop(columns=[OUR_NAME, *SHIFTS], errors="ignore")
     if optics is not None:
         columns[OPTICS_GROUP] = groups
         further = further.drop(columns=[OPTICS_GROUP], errors="ignore")
@@ -84,15 +88,28 @@ def written_names(particles: Particles) -> NDArray[np.str_]:
     return np.where(stems == particles.tomograms, came, particles.tomograms).astype(np.str_)
 
 
-def angles_of(path: Path, particles: Particles) -> NDArray[np.float64]:
-    """RELION's rot, tilt, psi, in the frame of the subtomogram where the particles have kept its angles."""
+def origins(shift: NDArray[np.float64], particles: Particles) -> dict[str, object]:
+    """RELION's origins, which are subtracted from coordinates: in Å, or in pixels of unknown size."""
+    size = particles.voxel_size_angstrom
+    names = ORIGINS_PIXEL if size is None else ORIGINS_ANGSTROM
+    # 0 has no sign
+    return dict(zip(names, (0.0 - shift * (size or 1.0)).T, strict=True))
+
+
+def angles_in(frames: Rotation | None, particles: Particles) -> NDArray[np.float64]:
+    """RELION's rot, tilt, psi, ``(n, 3)``, in the frames of the subtomograms or, without, of the tomogram."""
     if not len(particles):
         return np.empty((0, 3))
-    rotations = particles.rotations
-    if all(c in particles.table for c in SUBTOMOGRAM_ANGLES):
-        before = [common.numbers(path, particles.table, c) for c in SUBTOMOGRAM_ANGLES]
-        rotations = orientations.from_relion(np.column_stack(before)).inv() * rotations
+    rotations = particles.rotations if frames is None else frames.inv() * particles.rotations
     return orientations.to_relion(rotations)
+
+
+def _frames(path: Path, particles: Particles) -> Rotation | None:
+    """How the subtomograms are turned, where the particles came with that."""
+    if not len(particles) or not all(c in particles.table for c in SUBTOMOGRAM_ANGLES):
+        return None
+    angles = [shifts.numbers_or_zero(path, particles.table, c) for c in SUBTOMOGRAM_ANGLES]
+    return orientations.from_relion(np.column_stack(angles))
 
 
 def _as_block(plain: dict[str, Any]) -> star.Block:
@@ -101,8 +118,10 @@ def _as_block(plain: dict[str, Any]) -> star.Block:
     return star.exactly(pd.DataFrame(plain))
 
 
-def _to_centred(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> NDArray[np.float64]:
-    centred = np.empty_like(particles.positions)
+def _to_centred(
+    path: Path, particles: Particles, coordinates: NDArray[np.float64], tomograms: Sequence[Tomogram]
+) -> NDArray[np.float64]:
+    centred = np.empty_like(coordinates)
     for name in np.unique(particles.tomograms).tolist():
         tomogram = common.tomogram_of(path, name, tomograms, "coordinates in Å from the centre:")
         origin, factor = reference(tomogram, tomograms)
@@ -111,7 +130,7 @@ def _to_centred(path: Path, particles: Particles, tomograms: Sequence[Tomogram])
             # the binning is exact, the ratio of two rounded voxel sizes is not
             factor = factor if abs(ratio / factor - 1.0) < 1e-3 else ratio
         rows = particles.tomograms == name
-        pixels = rescale_positions(particles.positions[rows], factor)
+        pixels = rescale_positions(coordinates[rows], factor)
         centred[rows] = (pixels - np.array(origin.shape[::-1]) / 2.0) * origin.voxel_size_angstrom
     return centred
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.atomic import atomic_path
-from napari_tomopick.io.particles import common, motl, star, tomogram_map
+from napari_tomopick.io.particles import common, motl, shifts, star, tomogram_map
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -31,7 +31,7 @@ def recognises(path: Path) -> bool:
     return star.kind(path) == "stopgap"
 
 
-def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True) -> Particles:
+def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     """Read a motive list; see `napari_tomopick.io.particles.read_particles`."""
     blocks = star.read_blocks(path, FIELDS)
     key = next((k for k, b in blocks.items() if isinstance(b, pd.DataFrame) and set(NEEDED) & set(b)), None)
@@ -58,8 +58,6 @@ def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True)
     entry, subtomogram = whole("motl_idx"), whole("subtomo_num")
     ids = motl.unique_ids(entry) if entry is not None else None
     taken = [f for f in FIELDS if f not in ("halfset", "class", "subtomo_num", "motl_idx", "tomo_num")]
-    if not fold_shifts:
-        taken = [f for f in taken if not f.endswith("_shift")]
     if ids is not None:
         taken.append("motl_idx")
         if subtomogram is not None and (subtomogram == ids).all():
@@ -68,14 +66,15 @@ def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True)
         taken.append("tomo_num")
     further = frame.drop(columns=[c for c in taken if c in frame])
     further.columns = [c if c.startswith(motl.PREFIX) else motl.PREFIX + c for c in further.columns]
+    shift = numbers("x_shift", "y_shift", "z_shift")
     return Particles(
-        positions=motl.positions_of(numbers(*NEEDED), numbers("x_shift", "y_shift", "z_shift"), fold_shifts),
+        positions=numbers(*NEEDED) - motl.BASE + shift,
         rotations=motl.rotations_of(numbers("phi", "psi", "the")),
         ids=ids,  # type: ignore[arg-type]
         groups=whole("object"),  # type: ignore[arg-type]
         scores=common.floats(frame["score"]) if "score" in frame else None,  # type: ignore[arg-type]
         tomograms=names,
-        table=further,
+        table=shifts.beside(further, shift),
         voxel_size_angstrom=common.voxel_size_of(path, names, tomograms, None),
     )
 
@@ -83,7 +82,7 @@ def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True)
 def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tuple[Path, ...]:
     """Write a motive list and its tomolist; see `napari_tomopick.io.particles.write_particles`."""
     n = len(particles)
-    coordinates, shifts = motl.coordinates_of(path, particles)
+    coordinates, shift = motl.coordinates_of(path, particles)
     numbers = motl.tomogram_numbers(particles)
     columns: dict[str, Sequence[object] | np.ndarray] = {
         "motl_idx": motl.kept(path, particles, ["motl_idx"], particles.ids),
@@ -95,7 +94,7 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
         "class": motl.kept(path, particles, motl.CLASSES, np.ones(n, np.int64)),
     }
     columns |= dict(zip(NEEDED, coordinates.T, strict=True))
-    columns |= dict(zip(("x_shift", "y_shift", "z_shift"), shifts.T, strict=True))
+    columns |= dict(zip(("x_shift", "y_shift", "z_shift"), shift.T, strict=True))
     columns |= dict(zip(("phi", "psi", "the"), motl.angles_of(particles.rotations).T, strict=True))
     rows = zip(*([_text(v) for v in columns[name]] for name in FIELDS), strict=True)
     head = "\ndata_stopgap_motivelist\n\nloop_\n" + "".join(f"_{name}\n" for name in FIELDS) + "\n"

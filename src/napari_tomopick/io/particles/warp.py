@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_tomopick.io.particles import common, relion, star
+from napari_tomopick.io.particles import common, relion, shifts, star
 from napari_tomopick.io.particles.relion_columns import (
     ANGLES,
     BLOCKS,
@@ -26,12 +26,11 @@ from napari_tomopick.io.particles.relion_columns import (
     MAGNIFICATION,
     MICROGRAPH,
     OUR_NAME,
-    SHIFTS,
     TAKEN,
     WARP_SUFFIX,
 )
-from napari_tomopick.io.particles.relion_write import angles_of, ours
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.io.particles.relion_write import angles_in, origins, ours
+from napari_tomopick.models.particles import SHIFTS, Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 M_NAME = "wrpSourceName"
@@ -44,28 +43,33 @@ def recognises(path: Path) -> bool:
     return star.kind(path) == "warp"
 
 
-def read(path: Path, tomograms: Sequence[Tomogram], *, fold_shifts: bool = True) -> Particles:
+def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     """Read a file of Warp or M; see `napari_tomopick.io.particles.read_particles`."""
     blocks = star.read_blocks(path)
     for key, block in blocks.items():
         for number in ("1", ""):
             if f"wrpCoordinateX{number}" in block:
                 return _read_m(path, blocks, key, number, tomograms)
-    return relion.read_blocks(path, blocks, tomograms, fold_shifts)
+    return relion.read_blocks(path, blocks, tomograms)
 
 
 def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tuple[Path, ...]:
     """Write a file for Warp; see `napari_tomopick.io.particles.write_particles`."""
     common.reject_reserved(path, particles, TAKEN)
-    columns: dict[str, object] = dict(zip(COORDINATES, particles.positions.T, strict=True))
-    columns |= dict(zip(ANGLES, angles_of(path, particles).T, strict=True))
+    coordinates, shift = shifts.divided(path, particles)
+    columns: dict[str, object] = dict(zip(COORDINATES, coordinates.T, strict=True))
+    columns |= dict(zip(ANGLES, angles_in(None, particles).T, strict=True))
+    if SHIFTS[0] in particles.table:
+        columns |= origins(shift, particles)
     names = [n if not n or n.endswith(WARP_SUFFIX) else n + WARP_SUFFIX for n in particles.tomograms.tolist()]
     columns[MICROGRAPH] = np.array(names, dtype=np.str_)
     if particles.voxel_size_angstrom is not None:
         columns |= {"rlnPixelSize": particles.voxel_size_angstrom, MAGNIFICATION: 10000.0}
         columns[DETECTOR] = particles.voxel_size_angstrom
     columns |= ours(particles)
-    further = star.exactly(particles.table.drop(columns=list(FILLED), errors="ignore"))
+    # of the frames of subtomograms Warp knows nothing
+    left = shifts.without(particles.table, [*FILLED, *SHIFTS, *shifts.in_own_frame(particles.table)])
+    further = star.exactly(left)
     frame = pd.concat([pd.DataFrame(columns, index=further.index), further], axis=1)
     star.write_blocks(path, {"": frame})
     return (path,)
@@ -85,7 +89,7 @@ def _read_m(
         common.tomogram_of(path, name, tomograms, "coordinates in Å:") for name in np.unique(names).tolist()
     ]
     size = common.one_value(path, [t.voxel_size_angstrom for t in used], "voxel sizes")
-    further = frame.drop(columns=[c for c in [*coordinates, *angles, M_NAME, *TAKEN, *SHIFTS] if c in frame])
+    further = frame.drop(columns=[c for c in [*coordinates, *angles, M_NAME, *TAKEN] if c in frame])
     if (names != written).any():
         further = further.assign(**{OUR_NAME: written})
     if blocks:
