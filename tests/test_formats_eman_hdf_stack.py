@@ -9,12 +9,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import starfile
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from napari_tomopick.cli.window import app
 from napari_tomopick.errors import FileFormatError, ParameterError
 from napari_tomopick.geometry.orientations import angle_between
+from napari_tomopick.io.particles import holds_particles, read_particles
+from napari_tomopick.io.particles.relion_columns import COORDINATES
 from napari_tomopick.io.volumes import write_mrc
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Acquisition, Tomogram
@@ -185,12 +188,12 @@ def test_a_stack_of_the_boxer_counts_from_the_centre(tmp_path: Path) -> None:
         **{"xform.align3d": transform(align)},
     )
     unknown = read_subtomograms(path)
-    np.testing.assert_array_equal(unknown.box_centres, [[-8, -5, -2]] * 2)
+    np.testing.assert_allclose(unknown.box_centres, [[-8, -5, -2]] * 2, atol=1e-9)
     assert "2 positions count from the centre of a tomogram whose size is not known" in unknown.messages[0]
     (tmp_path / "tomograms").mkdir()
     write_mrc(tmp_path / "tomograms" / "TS_1.mrc", VOLUME, SIZE)
     found = read_subtomograms(path)
-    np.testing.assert_array_equal(found.box_centres, [[10, 12, 14]] * 2)
+    np.testing.assert_allclose(found.box_centres, [[10, 12, 14]] * 2, atol=1e-9)
     assert (found.messages, found.particles.ids.tolist()) == ((), [1, 2])
     assert set(found.particles.tomograms) == {"TS_1"}
     assert angle_between(found.particles.rotations, turn.inv()).max() < 1e-6
@@ -241,3 +244,36 @@ def test_what_is_wrong_with_a_stack_is_said(tmp_path: Path, boxes: Subtomograms)
     with pytest.raises(ParameterError, match="EMAN2 has 32 bits"):
         write_eman_stack(large, tmp_path / "large.hdf")
     assert not (tmp_path / "large.hdf").exists()
+
+
+def test_the_particles_of_a_stack_go_to_any_format(tmp_path: Path, boxes: Subtomograms) -> None:
+    convert(boxes.folder, tmp_path / "ptcls.hdf")
+    result = CliRunner().invoke(app, ["convert", str(tmp_path / "ptcls.hdf"), str(tmp_path / "p.star")])
+    assert result.exit_code == 0, result.output
+    found, expected = read_particles(tmp_path / "p.star"), boxes.particles
+    np.testing.assert_allclose(found.positions, expected.positions, atol=1e-5)
+    assert angle_between(found.rotations, expected.rotations).max() < 1e-4
+    assert found.table["eman_image"].tolist() == [0, 1, 2]
+    # the centres of the boxes are the coordinates, and what is left of the positions the shifts
+    rows = starfile.read(tmp_path / "p.star")["particles"]
+    np.testing.assert_allclose(rows[COORDINATES].to_numpy(), boxes.box_centres, atol=1e-5)
+    assert holds_particles(tmp_path / "ptcls.hdf")
+
+
+def test_a_stack_that_does_not_say_where_is_refused_as_particles(tmp_path: Path) -> None:
+    box = VOLUME[10:18, 8:16, 6:14]
+    place = {"ptcl_source_coord": np.array([10 - 18, 12 - 17, 14 - 16], "i4")}
+    path = by_hand(tmp_path / "t.hdf", box, ptcl_source_image="TS_1.mrc", **place)
+    with pytest.raises(FileFormatError, match="count from the centre of the tomogram 'TS_1'"):
+        read_particles(path)
+    known = Tomogram("TS_1", tmp_path / "TS_1.mrc", VOLUME.shape, SIZE)
+    np.testing.assert_array_equal(read_particles(path, tomograms=[known]).positions, [[10, 12, 14]])
+    with pytest.raises(FileFormatError, match="count from the centre"):
+        read_particles(path, tomograms=[replace(known, voxel_size_angstrom=2 * SIZE)])
+    plain = by_hand(tmp_path / "u.hdf", box)
+    assert not holds_particles(plain)
+    with pytest.raises(FileFormatError, match="image 0 has no ptcl_source_coord"):
+        read_particles(plain)
+    for name in ("none", "text"):
+        (tmp_path / "text.hdf").write_text("no HDF5")
+        assert not holds_particles(tmp_path / f"{name}.hdf")

@@ -97,6 +97,15 @@ def volume_centre(shape_zyx: tuple[int, int, int]) -> NDArray[np.float64]:
     return np.array([n // 2 for n in shape_zyx[::-1]], dtype=np.float64)
 
 
+def half_size(shape_zyx: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Half of the numbers of voxels, not rounded, as x, y, z.
+
+    It is what the centred coordinates of RELION 5 and of Scipion count from: for odd sizes half a voxel off
+    `volume_centre`.
+    """
+    return np.array(shape_zyx[::-1], dtype=np.float64) / 2.0
+
+
 def inside_volume(positions: ArrayLike, shape_zyx: tuple[int, int, int]) -> NDArray[np.bool_]:
     """Which positions lie within the volume, voxel edges included: ``-0.5 <= x <= n - 0.5``."""
     array = np.atleast_2d(np.asarray(positions, dtype=np.float64))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tomopick.errors import ParameterError
-from napari_tomopick.geometry.coordinates import SAME_RATIO
+from napari_tomopick.geometry.coordinates import SAME_RATIO, half_size
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 from napari_tomopick.picking.agreement import Agreement, Score, score_against
@@ -212,8 +212,8 @@ def _centres(particles: Particles, tomograms: Sequence[Tomogram]) -> dict[str, N
         if known and size is not None:
             ratios = np.array([tomogram.voxel_size_angstrom / size for tomogram in known])
             nearest = int(np.abs(np.log(ratios)).argmin())
-            half, ratio = np.array(known[nearest].shape[::-1]) / 2.0, float(ratios[nearest])
+            half, ratio = half_size(known[nearest].shape), float(ratios[nearest])
             found[str(name)] = half if abs(ratio - 1) < SAME_RATIO else half * ratio
         elif known:
-            found[str(name)] = np.array(known[0].shape[::-1]) / 2.0
+            found[str(name)] = half_size(known[0].shape)
     return found

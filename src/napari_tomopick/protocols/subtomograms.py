@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import identity
 from napari_tomopick.io.particles import read_particles, shifts, star, write_particles
+from napari_tomopick.io.particles.eman_hdf import IMAGE as EMAN_IMAGE
 from napari_tomopick.io.volumes import em, eman_hdf_stack, write_mrc
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.step import Step
@@ -29,10 +30,6 @@ STACK = "subtomograms.mrc"
 PARTICLES = "particles.star"
 TABLE = "particles.tbl"
 EMAN_SUFFIX = ".hdf"
-EMAN_IMAGE = "eman_image"
-"""Column with the number of a particle's box in a stack of EMAN2's."""
-
-
 PATTERN = "particle_{:06d}.mrc"
 """File of one particle, as Dynamo names them in a data folder."""
 

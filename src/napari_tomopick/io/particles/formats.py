@@ -185,6 +185,14 @@ FORMATS: tuple[Format, ...] = (
         needs_tomogram="shape and voxel size, where boxes count from the centre",
     ),
     Format(
+        "eman-hdf",
+        "stack of boxes of EMAN2 (of subtomograms, convert writes one)",
+        (".hdf",),
+        "eman_hdf",
+        writes=False,
+        needs_tomogram="shape, where coordinates count from the centre",
+    ),
+    Format(
         "copick",
         "copick picks",
         (".json",),

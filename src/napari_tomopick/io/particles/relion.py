@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
-from napari_tomopick.geometry.coordinates import rescale_positions
+from napari_tomopick.geometry.coordinates import half_size, rescale_positions
 from napari_tomopick.io.particles import common, relion_set, shifts, star
 from napari_tomopick.io.particles.relion_columns import (
     ANGLES,
@@ -244,7 +244,7 @@ def _from_centred(
         tomogram = common.tomogram_of(path, name, tomograms, "coordinates in Å from the centre:")
         origin, factor = reference(tomogram, tomograms)
         rows = names == name
-        pixels = centred[rows] / origin.voxel_size_angstrom + np.array(origin.shape[::-1]) / 2.0
+        pixels = centred[rows] / origin.voxel_size_angstrom + half_size(origin.shape)
         positions[rows] = rescale_positions(pixels, 1.0 / factor)
         sizes.append(tomogram.voxel_size_angstrom)
     return positions, common.one_value(path, sizes, "voxel sizes")

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry import orientations
-from napari_tomopick.geometry.coordinates import rescale_positions
+from napari_tomopick.geometry.coordinates import half_size, rescale_positions
 from napari_tomopick.io.particles import common, shifts, star
 from napari_tomopick.io.particles.relion_columns import (
     ANGLES,
@@ -131,7 +131,7 @@ def _to_centred(
             factor = factor if abs(ratio / factor - 1.0) < 1e-3 else ratio
         rows = particles.tomograms == name
         pixels = rescale_positions(coordinates[rows], factor)
-        centred[rows] = (pixels - np.array(origin.shape[::-1]) / 2.0) * origin.voxel_size_angstrom
+        centred[rows] = (pixels - half_size(origin.shape)) * origin.voxel_size_angstrom
     return centred
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tomopick.errors import FileFormatError
+from napari_tomopick.errors import FileFormatError, TomopickError
 
 if TYPE_CHECKING:
     import h5py
@@ -50,6 +50,17 @@ def read_headers(path: Path) -> dict[int, dict[str, Any]]:
             }
             found[number] = header | {"shape": group["image"].shape}
         return found
+
+
+def first_header(path: Path) -> dict[str, Any]:
+    """The header of the first image; empty if the file is none of EMAN2's, or has no image."""
+    try:
+        with _images(path) as images:
+            number = min((int(name) for name in images if name.isdigit()), default=None)
+            attributes = {} if number is None else images[str(number)].attrs
+            return {k.removeprefix(PREFIX): _plain(v) for k, v in attributes.items() if k.startswith(PREFIX)}
+    except FileFormatError:
+        return {}
 
 
 def read_image(path: Path, number: int) -> NDArray[np.float32]:
@@ -114,7 +125,9 @@ def _images(path: Path) -> Iterator[h5py.Group]:
             if images is None:
                 raise FileFormatError(f"{path}: no /{IMAGES} in it: not written by EMAN2")
             yield images
-    except (OSError, KeyError, RuntimeError) as error:
+    except TomopickError:
+        raise
+    except Exception as error:  # of a damaged file h5py raises what it happens to run into
         raise FileFormatError(f"{path}: not an HDF5 file, or damaged: {error}") from error
 
 
