@@ -46,7 +46,11 @@ class Hand:
         subprocess.run(["xdotool", *map(str, words)], check=True)
 
     def point_at(self, x, y):
-        self.do("mousemove", "--sync", round(x), round(y))
+        """Move the mouse to a place on the screen."""
+        place = subprocess.check_output(["xdotool", "getmouselocation", "--shell"], text=True).split()
+        # where the mouse is there already, xdotool would wait 15 s for it to move
+        if place[:2] != [f"X={round(x)}", f"Y={round(y)}"]:
+            self.do("mousemove", "--sync", round(x), round(y))
 
     def click(self, name):
         """Click the middle of a widget, or of a tab, once it stands still."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,6 +91,41 @@ def test_points_and_markers_are_found_where_they_are_drawn(shown, pane):
     assert pane.point_at(at(40, 30)) is None
     assert pane.marker_at(at(10, 10)) == uid
     assert pane.marker_at(at(50, 40)) is None
+
+
+def test_a_quick_click_that_means_something_else_is_not_lost(shown, pane):
+    viewer = shown.viewer
+    shown.controls.set_scheme("EMAN2")
+    uid = shown.picking.active.uid
+
+    def happening(kind, modifiers=()):
+        return SimpleNamespace(type=kind, button=1, modifiers=modifiers, pos=(400.0, 300.0), handled=False)
+
+    def click():
+        event = happening("mouse_press")
+        callback = viewer.mouse_drag_callbacks[0](viewer, event)
+        next(callback)
+        event.type = "mouse_release"
+        assert next(callback, "ended") == "ended"
+
+    def double_click(modifiers=()):
+        event = happening("mouse_double_click", modifiers)
+        viewer.mouse_double_click_callbacks[0](viewer, event)
+        return event
+
+    def count():
+        return len(shown.session.model(uid))
+
+    click()
+    assert count() == 1
+    # another click at once is the latter half of a double click
+    double_click()
+    assert count() == 1
+    # with Shift it takes the point away, however quick
+    assert double_click(("Shift",)).handled
+    assert count() == 0
+    double_click()
+    assert count() == 1
 
 
 def test_keys_that_are_given_up_are_what_they_were(shown):

@@ -10,16 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Points
+from napari.layers import Points, Surface
 from npe2 import PluginManager, PluginManifest, io_utils
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
+from napari_tomopick.geometry.meshes import Mesh
 from napari_tomopick.geometry.orientations import angle_between
+from napari_tomopick.io import meshes
+from napari_tomopick.io import models as model_files
 from napari_tomopick.io.particles import SUFFIXES, WRITE_SUFFIXES, read_particles, write_particles
 from napari_tomopick.io.volumes import write_mrc
-from napari_tomopick.layers import reading
+from napari_tomopick.layers import reading, reading_models
 from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.user_points import Model, ModelType
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +57,15 @@ def some(names=("TS_01", "TS_02")) -> Particles:
 
 
 def test_the_manifest_names_every_suffix(manifest) -> None:
-    [reader] = manifest.contributions.readers
-    assert sorted(reader.filename_patterns) == sorted(f"*{s}" for s in SUFFIXES)
-    [writer] = manifest.contributions.writers
+    particles, models = manifest.contributions.readers
+    assert sorted(particles.filename_patterns) == sorted(f"*{s}" for s in SUFFIXES)
+    # of .mod every point is read as a particle
+    others = {*model_files.SUFFIXES, *meshes.SUFFIXES} - {".mod"}
+    assert sorted(models.filename_patterns) == sorted(f"*{s}" for s in others)
+    points, surfaces = manifest.contributions.writers
     # of these a suffix alone does not say the format
-    assert sorted(writer.filename_extensions) == sorted(set(WRITE_SUFFIXES) - {".json", ".txt"})
+    assert sorted(points.filename_extensions) == sorted(set(WRITE_SUFFIXES) - {".json", ".txt"})
+    assert sorted(surfaces.filename_extensions) == sorted(meshes.SUFFIXES)
 
 
 def test_a_dropped_file_becomes_layers(manager, tmp_path: Path) -> None:
@@ -81,6 +89,60 @@ def test_a_dropped_file_becomes_layers(manager, tmp_path: Path) -> None:
     for each in layers:
         viewer._add_layer_from_data(*each)
     assert [layer.ndim for layer in viewer.layers] == [3] * 4
+
+
+def test_models_become_points_and_their_side_markers(manager, tmp_path: Path) -> None:
+    model = Model(
+        "outer",
+        ModelType.SURFACE,
+        np.array([[1, 2, 3], [4, 5, 9.5]]),
+        np.array([3, 9]),
+        np.array([7, 8, 6]),
+        4,
+    )
+    path = model_files.write_models(tmp_path / "m.json", [model, Model("spots", points=np.ones((1, 3)))])
+    layers = io_utils.read([str(path)], stack=False)
+    assert [attributes["name"] for _, attributes, _ in layers] == [
+        "outer (surface)",
+        "outer inner side",
+        "spots (general)",
+    ]
+    assert layers[0][0].tolist() == [[3, 2, 1], [9.5, 5, 4]]
+    assert layers[0][1]["features"]["level"].tolist() == [3, 9]
+    assert layers[1][0].tolist() == [[6, 8, 7]]
+    viewer = ViewerModel()
+    for each in layers:
+        viewer._add_layer_from_data(*each)
+    # what is saved of them are particles
+    out = tmp_path / "p.csv"
+    io_utils.write(str(out), [viewer.layers[0].as_layer_data_tuple()])
+    assert read_particles(out).positions.tolist() == [[1, 2, 3], [4, 5, 9.5]]
+    assert read_particles(out).groups.tolist() == [4, 4]
+    (tmp_path / "settings.json").write_text('{"format": "else"}')
+    assert reading_models.get_reader(str(tmp_path / "settings.json")) is None
+
+
+@pytest.mark.parametrize("suffix", meshes.SUFFIXES)
+def test_meshes_become_surfaces_and_are_saved(manager, tmp_path: Path, monkeypatch, suffix: str) -> None:
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_info", said.append)
+    vertices = np.array([[0.0, 0, 0], [10, 0, 0], [0, 20, 0], [0, 0, 40]])
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    path = meshes.write_mesh(tmp_path / f"m{suffix}", Mesh(vertices, faces), "voxel")
+    [(data, attributes, kind)] = io_utils.read([str(path)], stack=False)
+    assert (kind, attributes["name"]) == ("surface", "m")
+    assert "does not say its unit" in said[0]
+    assert sorted(np.unique(data[0], axis=0).tolist()) == sorted(vertices[:, ::-1].tolist())
+    layer = Surface(data, **attributes)
+    out = tmp_path / f"out{suffix}"
+    assert io_utils.write(str(out), [layer.as_layer_data_tuple()]) == [str(out)]
+    back, _ = meshes.read_mesh(out, "voxel")
+    corners = back.vertices[back.faces]
+    inside = np.einsum("nk,nk->n", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6
+    # the same body, not turned inside out
+    assert inside == pytest.approx(10 * 20 * 40 / 6)
+    with pytest.raises(FileFormatError, match="those of this layer have 2 coordinates"):
+        reading_models.write_surface(str(out), (vertices[:, :2], faces), {})
 
 
 def test_points_are_saved_with_all_that_came_with_them(manager, tmp_path: Path) -> None:
@@ -162,9 +224,10 @@ def test_particles_of_many_tomograms_share_a_layer(monkeypatch) -> None:
     assert "21 tomograms" in said[0]
 
 
-def test_nothing_heavy_is_imported_with_the_module() -> None:
+@pytest.mark.parametrize("module", ["reading", "reading_models"])
+def test_nothing_heavy_is_imported_with_the_module(module: str) -> None:
     program = (
-        "import sys, napari_tomopick.layers.reading\n"
+        f"import sys, napari_tomopick.layers.{module}\n"
         "sys.exit(any(m in sys.modules for m in ('napari', 'pandas', 'numpy', 'scipy')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -199,6 +199,8 @@ class NapariMouse:
             *(self._unless_taken(callback) for callback in viewer.mouse_drag_callbacks),
         ]
         self._taken = False
+        # the button and modifiers that were pressed last
+        self._last: tuple[str, frozenset[str]] = ("", frozenset())
         viewer.mouse_move_callbacks.append(self._moved)
         # napari's own run all the same: they are called from ours, where nothing else is meant
         self._wheels, self._doubles = viewer.mouse_wheel_callbacks[:], viewer.mouse_double_click_callbacks[:]
@@ -228,6 +230,7 @@ class NapariMouse:
         plain = button == "left" and not modifiers
         self._picking.press_is_plain = plain and not self._picking.marker_armed
         pane.event, self._taken = event, False
+        self._last = button, frozenset(modifiers)
         camera, panned = self._viewer.scene.camera, self._viewer.scene.camera.mouse_pan
         if not button:
             return
@@ -267,6 +270,17 @@ class NapariMouse:
                 callback(viewer, event)
 
     def _double_clicked(self, viewer: Any, event: Any) -> None:
+        button, modifiers = BUTTONS.get(event.button, ""), modifiers_of(event.modifiers)
+        if button and self._last != (button, frozenset(modifiers)):
+            # Qt takes any two quick clicks for a double click; this one means something else than the first
+            self._last, self._pane.event = (button, frozenset(modifiers)), event
+            self._hand.press(
+                self._pane, _at(event), button, modifiers, left_to_picture=self._left_to_napari()
+            )
+            event.handled = self._hand.release(self._pane, _at(event), button)
+            self._pane.event = None
+            if event.handled:
+                return
         # where clicks put points, two of them are not to zoom
         if self._controls.scheme is Scheme.NAPARI and self._picking.mode != "erase":
             for callback in self._doubles:
