@@ -16,7 +16,8 @@ def test_from_clicks_to_matches(tmp_path):
     scene = small_scene(copies=14, others=3, snr=0.8)
     tomogram = replace(scene.written(tmp_path), particles_are_dark=True)
     with window_on(tomogram, tmp_path) as hand:
-        pick(hand, add_model(hand, "gene"), scene.positions[:12])
+        clicked = scene.positions[:12]
+        pick(hand, add_model(hand, "gene"), clicked[np.argsort(clicked[:, 2])])
         run_step(hand, "Crop", 1)
         hand.click("Steps")
         hand.choose("step", "Extract")
