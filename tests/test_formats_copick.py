@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.geometry.orientations import angle_between, to_relion
 from napari_tomopick.io.particles import read_particles, what_is_lost, write_particles
-from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.particles import SHIFTS, Particles
 from napari_tomopick.models.tomogram import Tomogram
 
 # written by copick 1.31 (new_picks, from_numpy, store)
@@ -220,3 +222,53 @@ def test_damaged_picks(tmp_path: Path, old: str, new: str, message: str) -> None
 def test_damaged_configurations(tmp_path: Path, config: dict, message: str) -> None:
     with pytest.raises(FileFormatError, match=message):
         read_particles(project(tmp_path, **config))
+
+
+# run by a Python with copick, which cannot be installed beside this program (it is bound to zarr 2)
+REFEREE = """
+import json, sys
+import copick, numpy as np
+project = copick.from_file(sys.argv[1])
+[run] = project.runs
+seen = {
+    picks.user_id: [
+        [p.location.x, p.location.y, p.location.z, *np.array(p.transformation).ravel().tolist()]
+        for p in picks.points
+    ]
+    for picks in run.picks
+}
+picks = run.new_picks("apoferritin", "9", "copick")
+locations, transforms = next(p for p in run.picks if p.user_id == "alice").numpy()
+picks.from_numpy(locations, transforms, scores=np.arange(len(locations)) / 4)
+picks.store()
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.skipif("TOMOPICK_COPICK" not in os.environ, reason="TOMOPICK_COPICK names no Python with copick")
+def test_copick_itself_reads_what_is_written_and_writes_what_is_read(tmp_path: Path) -> None:
+    objects = [{"is_particle": True} | entry for entry in OBJECTS]
+    about = {"name": "t", "description": "t", "version": "1.31.0", "config_type": "filesystem"}
+    path = project(tmp_path, pickable_objects=objects, overlay_fs_args={}, **about)
+    shift = np.round(np.random.default_rng(3).normal(size=(3, 4)), 3)
+    particles = Particles(
+        np.random.default_rng(2).uniform(0, 90, (4, 3)),
+        Rotation.random(4, random_state=2),
+        groups=np.full(4, 3),
+        tomograms=np.full(4, "TS_01"),
+        voxel_size_angstrom=8.0,
+    ).with_columns(copick_user=["alice"] * 4, **dict(zip(SHIFTS, shift, strict=True)))
+    write_particles(path, particles, format="copick-project")
+    said = subprocess.check_output([os.environ["TOMOPICK_COPICK"], "-c", REFEREE, str(path)], text=True)
+    rows = np.array(json.loads(said)["alice"])
+    np.testing.assert_allclose(rows[:, :3] / 8.0 + shift.T, particles.positions, atol=1e-9)
+    matrices = rows[:, 3:].reshape(4, 4, 4)
+    np.testing.assert_allclose(matrices[:, :3, :3], particles.rotations.as_matrix(), atol=1e-9)
+    np.testing.assert_allclose(matrices[:, :3, 3] / 8.0, shift.T, atol=1e-9)
+    (tmp_path / "tree" / "ExperimentRuns" / "TS_01" / "VoxelSpacing8.000").mkdir()
+    theirs = read_particles(path)
+    theirs = theirs.select(theirs.table["copick_user"].to_numpy() == "copick")
+    np.testing.assert_allclose(theirs.positions, particles.positions, atol=1e-9)
+    assert angle_between(theirs.rotations, particles.rotations).max() < 1e-6
+    assert theirs.scores.tolist() == [0, 0.25, 0.5, 0.75]
+    assert set(theirs.groups) == {5}
