@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from napari_tomopick.cli import formats  # noqa: F401  # for its command
 from napari_tomopick.cli.window import app
 from napari_tomopick.errors import FileFormatError, ParameterError
+from napari_tomopick.io.models import read_models
 from napari_tomopick.io.particles import (
     FORMATS,
     SUFFIXES,
@@ -21,6 +23,8 @@ from napari_tomopick.io.particles import (
 )
 from napari_tomopick.io.particles.registry import _module
 from napari_tomopick.models.particles import Particles
+from napari_tomopick.models.user_points import Model
+from napari_tomopick.protocols.convert import convert, write, write_models
 
 
 def test_every_row_of_the_table_keeps_what_it_promises() -> None:
@@ -69,3 +73,36 @@ def test_the_command_line_lists_them() -> None:
     assert result.exit_code == 0, result.output
     listed = {line.split()[0] for line in result.output.splitlines() if line[:1].strip()}
     assert {f.name for f in FORMATS} <= listed
+
+
+def test_a_file_for_each_tomogram(tmp_path: Path) -> None:
+    particles = Particles(
+        np.arange(12.0).reshape(4, 3), tomograms=np.array(["B", "A", "B", "C.1"]), voxel_size_angstrom=5.0
+    ).with_columns(note=["a", "b", "c", "d"])
+    source = tmp_path / "all.csv"
+    write_particles(source, particles)
+    words = ["convert", str(source), str(tmp_path / "picks_{tomogram}.mod")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "column note" in result.output
+    assert sorted(p.name for p in tmp_path.glob("picks_*")) == ["picks_A.mod", "picks_B.mod", "picks_C.1.mod"]
+    assert read_particles(tmp_path / "picks_B.mod").positions.tolist() == [[0, 1, 2], [6, 7, 8]]
+    # whoever does not know is told
+    with pytest.raises(FileFormatError, match=r"write one for each: \{tomogram\}\.coords"):
+        convert(source, tmp_path / "o.coords")
+    written = convert(source, tmp_path / "{tomogram}_info.json", format="eman")
+    assert [path.name for path in written.files] == ["B_info.json", "A_info.json", "C.1_info.json"]
+    # and those of models
+    models = [Model(name, points=np.ones((1, 3)), tomogram=name) for name in ("A", "B")]
+    written = write_models(tmp_path / "m_{tomogram}.json", models)
+    assert [path.name for path in written.files] == ["m_A.json", "m_B.json"]
+    assert [model.name for model in read_models(tmp_path / "m_B.json")] == ["B"]
+    for names, said in (
+        (["A", "B/1", "C", "C"], "the tomogram 'B/1'"),
+        (["A", "", "C", "C"], "whose name is not known"),
+    ):
+        with pytest.raises(ParameterError, match=f"no file can be named for .*{said}"):
+            write(tmp_path / "z_{tomogram}.coords", replace(particles, tomograms=np.array(names)))
+    assert not list(tmp_path.glob("z_*"))
+    with pytest.raises(ParameterError, match="there are no particles"):
+        write(tmp_path / "z_{tomogram}.coords", particles.select([]))

@@ -97,7 +97,8 @@ def write_models(path: str | os.PathLike[str], models: Sequence[Model]) -> Path:
     if len(tomograms) > 1 or len(sizes) > 1:
         raise FileFormatError(
             f"cannot write {path}: the models belong to several tomograms or voxel sizes "
-            f"({', '.join(tomograms)}; {', '.join(map(str, sizes))} Å); write one file for each"
+            f"({', '.join(tomograms)}; {', '.join(map(str, sizes))} Å); write one for each: "
+            f"{{tomogram}}{Path(path).suffix}"
         )
     check_output(path)
     if Path(path).suffix.lower() == ".mod":

@@ -27,6 +27,8 @@ MODEL_SUFFIX = ".json"
 MODELS_ALONE = (MODEL_SUFFIX, ".omd")
 """Suffixes of files that hold models where they do not hold particles (of .mod, points are particles too)."""
 LIST_SUFFIX = ".vll"
+EACH_TOMOGRAM = "{tomogram}"
+"""What stands for the name of the tomogram in that of a file of which there is one for each."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ def convert(
     Parameters
     ----------
     source, output : Path
-        Files; what they hold follows from their suffixes and, of the source, from its content. A model file
-        becomes particles only where its models are general points: others must first be turned into crop
-        points.
+        Files; what they hold follows from their suffixes and, of the source, from its content. An output
+        called "picks/{tomogram}.mod" is a file for each tomogram. A model file becomes particles only where
+        its models are general points: others must first be turned into crop points.
     tomograms : sequence of Tomogram
         Needed where a format depends on the size or voxel size of the tomogram.
     format : str, optional
@@ -195,12 +197,26 @@ def write(
     """Write particles to a particle or model file, in the format named or that of the suffix.
 
     A volume list (.vll) is written of the tomograms alone. ``box_size`` replaces that of the particles; with
-    ``fold_shifts`` coordinates are positions.
+    ``fold_shifts`` coordinates are positions. Where the name of the output has `EACH_TOMOGRAM` in it, there
+    is a file for each tomogram.
     """
     if fold_shifts:
         particles = shifts.folded(particles)
     if box_size is not None:
         particles = replace(particles, box_size=box_size)
+    if EACH_TOMOGRAM in str(output):
+        outputs = files_of_each(output, particles.tomograms.tolist())
+        parts = [
+            write(
+                file,
+                particles.in_tomogram(name),
+                tomograms,
+                format=format,
+                scipion_compatible=scipion_compatible,
+            )
+            for name, file in outputs.items()
+        ]
+        return _together(parts)
     if output.suffix.lower() == LIST_SUFFIX and not format:
         names = set(particles.tomograms.tolist())
         volumes = [t.path for t in tomograms if t.name in names] or [t.path for t in tomograms]
@@ -214,6 +230,30 @@ def write(
         output, particles, tomograms=tomograms, format=format, scipion_compatible=scipion_compatible
     )
     return Written(files, lost, particle_files.format_to_write(output, format).title if format else "")
+
+
+def _together(parts: Sequence[Written]) -> Written:
+    lost = dict.fromkeys(said for part in parts for said in part.lost)
+    return Written(tuple(file for part in parts for file in part.files), tuple(lost), parts[0].format)
+
+
+def files_of_each(output: Path, names: Sequence[str]) -> dict[str, Path]:
+    """The file of each tomogram, in the order of their first particles.
+
+    Raises
+    ------
+    ParameterError
+        If there is none, or a tomogram has no name or one that no file can have.
+    """
+    files = {}
+    for name in dict.fromkeys(names):
+        if not name or {"/", "\\", "\0"} & set(name):
+            said = f"the tomogram {name!r}" if name else "a tomogram whose name is not known"
+            raise ParameterError(f"{output}: no file can be named for {said}; leave {EACH_TOMOGRAM} out")
+        files[name] = Path(str(output).replace(EACH_TOMOGRAM, name))
+    if not files:
+        raise ParameterError(f"{output}: there are no particles, so there is no tomogram to name a file for")
+    return files
 
 
 def _refuse_replacing(output: Path) -> None:
@@ -233,7 +273,12 @@ def _lost_in_models(particles: Particles) -> tuple[str, ...]:
 
 
 def write_models(output: Path, models: Sequence[Model]) -> Written:
-    """Write models to a model file (.json, .mod)."""
+    """Write models to a model file (.json, .mod), or one for each tomogram; see `write`."""
+    if EACH_TOMOGRAM in str(output):
+        outputs = files_of_each(output, [model.tomogram for model in models])
+        return _together(
+            [write_models(file, [m for m in models if m.tomogram == name]) for name, file in outputs.items()]
+        )
     _refuse_replacing(output)
     return Written((model_files.write_models(output, models),), model_files.what_is_lost(output, models))
 

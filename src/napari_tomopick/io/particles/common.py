@@ -138,7 +138,8 @@ def only_tomogram(path: Path, particles: Particles, kind: str) -> str:
     if len(names) > 1:
         raise FileFormatError(
             f"cannot write {path}: {kind} belongs to one tomogram, these particles lie in "
-            f"{', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}; write one file for each"
+            f"{', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}; write one for each: "
+            f"{path.with_name('{tomogram}' + path.suffix).name}"
         )
     return str(names[0]) if names else ""
 
