@@ -1,8 +1,7 @@
-"""crYOLO's .cbox: a file that its box manager wrote, round trips, and what goes wrong; TomoTwin's .tloc."""
+"""crYOLO's .cbox: a file that its box manager wrote, round trips, and what goes wrong."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tomopick.errors import FileFormatError
-from napari_tomopick.io.particles import holds_particles, read_particles, what_is_lost, write_particles
+from napari_tomopick.io.particles import read_particles, what_is_lost, write_particles
 from napari_tomopick.models.particles import Particles
 from napari_tomopick.models.tomogram import Tomogram
 
@@ -125,16 +124,3 @@ def test_damaged_files(tmp_path: Path, old: str, new: str, message: str) -> None
 def test_a_box_size_is_needed(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"box size of these particles is not known; give it"):
         write_particles(tmp_path / "p.cbox", Particles(np.ones((1, 3))))
-
-
-def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
-    class Bomb:
-        def __reduce__(self) -> tuple:
-            return (Path.touch, (tmp_path / "exploded",))
-
-    path = tmp_path / "located.tloc"
-    path.write_bytes(pickle.dumps(Bomb()))
-    assert holds_particles(path)
-    with pytest.raises(FileFormatError, match=r"TomoTwin .* could run any program.*\.coords"):
-        read_particles(path)
-    assert not (tmp_path / "exploded").exists()

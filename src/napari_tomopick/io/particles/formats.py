@@ -234,6 +234,6 @@ FORMATS: tuple[Format, ...] = (
         box_size=True,
         columns=("cbox_",),
     ),
-    Format("tloc", "TomoTwin locations (a pickle: not opened)", (".tloc",), "tomotwin", writes=False),
+    Format("tloc", "TomoTwin locations", (".tloc",), "tomotwin", writes=False),
     Format("chimerax", "ChimeraX script", (".cxc",), "chimerax", reads=False, box_size=True),
 )
