@@ -46,7 +46,7 @@ class Setup(QWidget):
         words = QLabel(EXPLANATION)
         words.setWordWrap(True)
         self.subtomograms = combo_box("model-subtomograms")
-        self.folder = PathField("Folder of subtomograms", "folder")
+        self.folder = PathField("Folder of subtomograms", "subtomograms")
         self.about = note("model-about")
         self.reference = PathField("Reference", "file")
         self.reference.line.setPlaceholderText("none: random starts")

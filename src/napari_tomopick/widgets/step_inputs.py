@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QPushButton,
     QWidget,
 )
@@ -25,17 +26,32 @@ MAX_LIST_ROWS = 7
 
 
 class PathField(QWidget):
-    """A line for a path, with a button to browse; a suggestion stays until the user types."""
+    """A line for a path, with a button to browse; a suggestion stays until the user types.
 
-    def __init__(self, caption: str, asks_for: Literal["folder", "new file", "file"]) -> None:
+    Parameters
+    ----------
+    caption : str
+    asks_for : "folder", "file", "new file" or "subtomograms"
+        The last are a folder, or a stack of EMAN2's.
+    """
+
+    def __init__(self, caption: str, asks_for: Literal["folder", "file", "new file", "subtomograms"]) -> None:
         super().__init__()
-        self._caption, self._asks_for = caption, asks_for
+        self._caption = caption
         self.line = QLineEdit()
         self._suggested = ""
         browse = QPushButton("…")
         browse.setFixedWidth(30)
         browse.setToolTip("Browse")
-        browse.clicked.connect(self._browse)
+        if asks_for == "subtomograms":
+            menu = QMenu(browse)
+            menu.addAction("Folder…", lambda: self._browse("folder"))
+            menu.addAction("Stack of EMAN2 (.hdf)…", lambda: self._browse("file"))
+            browse.setMenu(menu)
+            # there is room for the dots only
+            browse.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0px; }")
+        else:
+            browse.clicked.connect(lambda: self._browse(asks_for))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
@@ -61,10 +77,10 @@ class PathField(QWidget):
             raise ParameterError(f"{self._caption}: no path is given")
         return Path(self.line.text().strip()).expanduser()
 
-    def _browse(self) -> None:
-        if self._asks_for == "folder":
+    def _browse(self, asks_for: str) -> None:
+        if asks_for == "folder":
             chosen = QFileDialog.getExistingDirectory(self, self._caption, self.line.text())
-        elif self._asks_for == "file":
+        elif asks_for == "file":
             chosen, _ = QFileDialog.getOpenFileName(self, self._caption, self.line.text())
         else:
             chosen, _ = QFileDialog.getSaveFileName(self, self._caption, self.line.text(), "MRC (*.mrc)")

@@ -250,7 +250,7 @@ class AveragePage(StepPage):
 
     def __init__(self) -> None:
         super().__init__(average, "Turn every subtomogram into its own orientation and average them.")
-        self.folder = PathField("Folder of subtomograms", "folder")
+        self.folder = PathField("Folder of subtomograms", "subtomograms")
         self.output = PathField("Average", "new file")
         self.inputs.addRow("Subtomograms", self.folder)
         self.inputs.addRow("Average", self.output)
