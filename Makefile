@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/napari-tomopick demo
 
 test: $(VENV)/.installed-tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+from napari_tomopick import cli
 
 CAPABILITIES_VERSION_3 = 0x20080522
 CAP_DAC_OVERRIDE = 1
@@ -19,6 +22,24 @@ CAP_DAC_OVERRIDE = 1
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither read nor write the settings of the user who runs the tests."""
     monkeypatch.setenv("TOMOPICK_SETTINGS", str(tmp_path / "settings" / "tomopick.json"))
+
+
+@pytest.fixture
+def command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[str, str]]:
+    """Run a command as a user does; what it says on both streams. ``fails`` is in its error where it must."""
+
+    def call(*words: object, fails: str | None = None) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["napari-tomopick", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert bool(ended.value.code) == (fails is not None), out + err
+        assert " ".join((fails or "").split()) in " ".join(err.split())
+        return out, err
+
+    return call
 
 
 @pytest.fixture

@@ -34,18 +34,8 @@ def folder(tmp_path, sample, monkeypatch):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(command, *words, fails=None):
-        monkeypatch.setattr(sys, "argv", ["napari-tomopick", command, *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert (ended.value.code or 0) == (0 if fails is None else 1), err
-        if fails is not None:
-            assert fails in " ".join(err.split())
-        return out
-
-    return call
+def run(command_line):
+    return lambda *words, fails=None: command_line(*words, fails=fails)[0]
 
 
 def test_the_directional_workflow_on_plain_files(folder, run, sample):

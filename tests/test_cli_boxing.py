@@ -52,20 +52,9 @@ def trained(tmp_path_factory, sample):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, trained):
+def run(monkeypatch, command_line, trained):
     monkeypatch.chdir(trained)
-
-    def call(words, fails=None):
-        monkeypatch.setattr(sys, "argv", ["napari-tomopick", *words.split()])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert bool(ended.value.code) == (fails is not None), out + err
-        if fails is not None:
-            assert fails in err.replace("\n", " ")
-        return out + err
-
-    return call
+    return lambda words, fails=None: "".join(command_line(*words.split(), fails=fails))
 
 
 def test_a_network_is_trained_on_files(trained):

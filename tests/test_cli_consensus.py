@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from napari_tomopick import cli
 from napari_tomopick.errors import ParameterError
 from napari_tomopick.io.particles import read_particles, write_particles
 from napari_tomopick.io.volumes import write_mrc
@@ -42,18 +39,8 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words, fails=None):
-        monkeypatch.setattr(sys, "argv", ["napari-tomopick", "consensus", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert (ended.value.code or 0) == (0 if fails is None else 1), err
-        if fails is not None:
-            assert fails in " ".join(err.split())
-        return out
-
-    return call
+def run(command_line):
+    return lambda *words, fails=None: command_line("consensus", *words, fails=fails)[0]
 
 
 @pytest.fixture

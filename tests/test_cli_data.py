@@ -1,6 +1,5 @@
 """The command line on volumes with known truth, and on a real one."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from scipy.spatial import cKDTree
 
 from benchmark_modules import BENCHMARKS, DATA, benchmark, needs_data
-from napari_tomopick import cli
 from napari_tomopick.io.models import write_models
 from napari_tomopick.io.particles import read_particles
 from napari_tomopick.io.volumes import open_volume
@@ -18,16 +16,9 @@ pytestmark = needs_data
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
+def run(monkeypatch, command_line, tmp_path):
     monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["napari-tomopick", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert not ended.value.code
-
-    return call
+    return command_line
 
 
 def rms_angle(first, second):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
-from napari_tomopick import cli
 from napari_tomopick.io.particles import read_particles
 from napari_tomopick.io.volumes import open_volume, write_mrc
 from small_scene import FEWER, VOXEL, small_scene
@@ -23,22 +20,11 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(monkeypatch, command_line):
     for module, values in FEWER.items():
         for name, value in values.items():
             monkeypatch.setattr(module, name, value)
-
-    def call(command, *words, fails=None):
-        monkeypatch.setattr(sys, "argv", ["napari-tomopick", command, *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        assert (ended.value.code or 0) == (0 if fails is None else 1), err
-        if fails is not None:
-            assert fails in " ".join(err.split())
-        return out, err
-
-    return call
+    return command_line
 
 
 def test_match_writes_particles_and_map(made, tmp_path, run):
