@@ -84,8 +84,8 @@ class Hand:
             self.do("key", "--delay", 25, "--repeat", abs(z - now), "Right" if z > now else "Left")
         self.until(lambda s: s["slice"] == z, f"slice {z}")
 
-    def over(self, position):
-        """Move the mouse over a voxel of the shown slice, given as x, y."""
-        seen = self.fresh()
+    def over(self, position, seen=None):
+        """Move the mouse over a voxel of the shown slice, x, y; where it was seen, if nothing moved since."""
+        seen = seen or self.fresh()
         zero, scale = seen["zero"], seen["pixels_per_voxel"]
         self.point_at(zero[0] + position[0] * scale[0], zero[1] + position[1] * scale[1])

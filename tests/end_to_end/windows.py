@@ -68,9 +68,12 @@ def add_model(hand, letters):
 
 def pick(hand, name, points):
     """Put points into the active model, each in its slice, and see that what was meant is what is kept."""
+    seen, shown = hand.fresh(), None
     for n, (x, y, z) in enumerate(points, 1):
-        hand.go_to_slice(round(z))
-        hand.over((x, y))
+        if round(z) != shown:
+            shown = round(z)
+            hand.go_to_slice(shown)
+        hand.over((x, y), seen)
         hand.key("c")
         hand.until(lambda s, n=n: len(s["models"][name]["points"]) == n, f"point {n} of {name}")
     kept = np.array(hand.state()["models"][name]["points"])
