@@ -9,7 +9,7 @@ from qtpy.QtGui import QShowEvent
 from napari_tomopick.widgets.boxing_galleries import BoxingGalleries
 from napari_tomopick.widgets.boxing_network import NetworkControls
 from napari_tomopick.widgets.boxing_teaching import Teaching
-from napari_tomopick.widgets.dock import WIDTH, Dock
+from napari_tomopick.widgets.dock import Dock
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.opening import opened_with
 from napari_tomopick.widgets.own_thread import run_in_own_thread
@@ -34,8 +34,6 @@ class BoxingDock(Dock):
     # napari hands over the viewer by the wording of this annotation
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "tomopick-boxing")
-        # below that, fields would be cut off
-        self.setMinimumWidth(WIDTH)
         work = self.workspace
         work.run_long = run_in_own_thread
         self.boxing = work.boxing

@@ -28,7 +28,7 @@ from napari_tomopick.widgets.texts import Report
 
 T = TypeVar("T", bound="Dock")
 
-WIDTH = 345
+WIDTH = 348
 # of the window's width and height, for a dock that floats over it
 FLOATING_PART = 0.85
 MARGIN = 8
@@ -73,7 +73,8 @@ class Dock(QWidget):
     def __init__(self, viewer: Any, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
-        self.setMinimumWidth(300)
+        # below that, fields would be cut off
+        self.setMinimumWidth(WIDTH)
         self.workspace = workspace_for(viewer)
         self.workspace.run = run_in_thread
         outer = QVBoxLayout(self)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtGui import QShowEvent
 
 from napari_tomopick.layers.workspace import workspace_for
-from napari_tomopick.widgets.dock import WIDTH, Dock, bring_to_front
+from napari_tomopick.widgets.dock import Dock, bring_to_front
 from napari_tomopick.widgets.history import HistoryButtons
 from napari_tomopick.widgets.matching_results import FoundControls
 from napari_tomopick.widgets.matching_search import SearchControls
@@ -36,8 +36,6 @@ class MatchingDock(Dock):
     # napari hands over the viewer by the wording of this annotation
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "tomopick-matching")
-        # below that, fields would be cut off
-        self.setMinimumWidth(WIDTH)
         work = self.workspace
         work.run_long = run_in_own_thread
         self.matching = work.matching

@@ -30,7 +30,7 @@ from napari_tomopick.models.user_points import Model, ModelType
 from napari_tomopick.protocols.import_picks import SUFFIXES
 from napari_tomopick.widgets.controls_panel import SchemeSwitch
 from napari_tomopick.widgets.display_controls import DisplayControls
-from napari_tomopick.widgets.dock import WIDTH, Dock, row
+from napari_tomopick.widgets.dock import Dock, row
 from napari_tomopick.widgets.focus import wheel_scrolls_past
 from napari_tomopick.widgets.folds import Fold
 from napari_tomopick.widgets.history import HistoryButtons
@@ -109,8 +109,6 @@ class PickingDock(Dock):
     # napari hands over the viewer by the wording of this annotation
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "tomopick-picking")
-        # below that, fields would be cut off
-        self.setMinimumWidth(WIDTH)
         self.picking = self.workspace.picking
         self._make_models()
         self._make_marker()
@@ -237,21 +235,26 @@ class PickingDock(Dock):
         column.addWidget(self.eraser)
         for others in (
             (
-                ("Montage", "Slices side by side, to trace a membrane in many of them"),
-                ("Views", "The other two planes and an oblique one, linked with the slices"),
-                ("Gallery", "The boxes about the points, to go to and to weed out"),
+                ("Montage", "Montage", "Slices side by side, to trace a membrane in many of them"),
+                ("Views", "Views", "The other two planes and an oblique one, linked with the slices"),
+                ("Gallery", "Gallery", "The boxes about the points, to go to and to weed out"),
             ),
             (
-                ("Boxing", "Find particles with a network that is taught by a few clicks"),
-                ("Initial model", "Make a map of extracted particles, to look for more of them with"),
-                ("Template matching", "Find particles that look like a map, with their orientations"),
+                ("Boxing", "Boxing", "Find particles with a network that is taught by a few clicks"),
+                (
+                    "Initial model",
+                    "Initial model",
+                    "Make a map of extracted particles, to find more with",
+                ),
+                # with both words the row would be wider than the dock
+                ("Template matching", "Matching", "Find particles that look like a map, as they lie"),
             ),
         ):
             buttons = (
                 self.button(
-                    f"{name}…", f"open-{name.lower().replace(' ', '-')}", lambda n=name: self._open(n), tip
+                    f"{words}…", f"open-{name.lower().replace(' ', '-')}", lambda n=name: self._open(n), tip
                 )
-                for name, tip in others
+                for name, words, tip in others
             )
             column.addLayout(row(*buttons))
         self.points_fold = Fold("Points", "fold-points", self.points)
