@@ -206,6 +206,10 @@ def test_the_latter_half_of_a_double_click_adds_nothing(controls, drag, points, 
     assert len(points.done) == 1
     drag((EMPTY[0] + 40, EMPTY[1]))
     assert len(points.done) == 2
+    # but where the first meant something else
+    drag(ON_POINT, modifiers=("Shift",))
+    drag((EMPTY[0] - 40, EMPTY[1]), second=True)
+    assert [what for what, _ in points.done[2:]] == ["delete", "add"]
     controls.set_scheme("napari")
     drag(EMPTY, second=True)
     assert picture.done == [("click", EMPTY, True)]

@@ -76,6 +76,8 @@ class Hand:
         self.boxing: Referring | None = None
         self.marking: Marking | None = None
         self._press: _Press | None = None
+        # the button and modifiers that were pressed last
+        self._gesture: tuple[str, frozenset[str]] = ("", frozenset())
         self._turned = 0.0
         # keys held down of those that mean something to the mouse; what they do when let go; see `key`
         self._held: dict[str, Callable[[], None] | None] = {}
@@ -115,6 +117,10 @@ class Hand:
         """Whether a drag of the hand's own is under way."""
         return self._press is not None and self._press.stroke is not None
 
+    def repeats(self, button: str, modifiers: Collection[str]) -> bool:
+        """Whether that is what was pressed last: Qt takes any two quick clicks for a double click."""
+        return self._gesture == (button, frozenset(modifiers))
+
     def press(
         self,
         pane: Pane,
@@ -134,7 +140,8 @@ class Hand:
         button : str
         modifiers : collection of str, optional
         second : bool, optional
-            It is the latter half of a double click: that never adds a second point.
+            It is the latter half of a double click: that never adds a second point, unless it means something
+            else than the first.
         left_to_picture : mapping of str to str, optional
             What the picture does itself with a gesture, where it is bound to just this.
 
@@ -146,6 +153,8 @@ class Hand:
         if self._press is not None:
             # another button during a drag
             return self.dragging
+        second = second and self.repeats(button, modifiers)
+        self._gesture = button, frozenset(modifiers)
         self.pointing.move(pane, at)
         plain = button == "left" and not modifiers
         if button == "left" and self.marking is not None and self.marking.takes(pane, modifiers):

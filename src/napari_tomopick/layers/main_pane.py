@@ -199,8 +199,6 @@ class NapariMouse:
             *(self._unless_taken(callback) for callback in viewer.mouse_drag_callbacks),
         ]
         self._taken = False
-        # the button and modifiers that were pressed last
-        self._last: tuple[str, frozenset[str]] = ("", frozenset())
         viewer.mouse_move_callbacks.append(self._moved)
         # napari's own run all the same: they are called from ours, where nothing else is meant
         self._wheels, self._doubles = viewer.mouse_wheel_callbacks[:], viewer.mouse_double_click_callbacks[:]
@@ -230,7 +228,6 @@ class NapariMouse:
         plain = button == "left" and not modifiers
         self._picking.press_is_plain = plain and not self._picking.marker_armed
         pane.event, self._taken = event, False
-        self._last = button, frozenset(modifiers)
         camera, panned = self._viewer.scene.camera, self._viewer.scene.camera.mouse_pan
         if not button:
             return
@@ -271,9 +268,8 @@ class NapariMouse:
 
     def _double_clicked(self, viewer: Any, event: Any) -> None:
         button, modifiers = BUTTONS.get(event.button, ""), modifiers_of(event.modifiers)
-        if button and self._last != (button, frozenset(modifiers)):
-            # Qt takes any two quick clicks for a double click; this one means something else than the first
-            self._last, self._pane.event = (button, frozenset(modifiers)), event
+        if button and not self._hand.repeats(button, modifiers):
+            self._pane.event = event
             self._hand.press(
                 self._pane, _at(event), button, modifiers, left_to_picture=self._left_to_napari()
             )

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_tomopick.layers.reading import KEY
+
 if TYPE_CHECKING:
     from napari_tomopick.models.user_points import Model
 
@@ -78,10 +80,15 @@ def _is_known(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix != ".json":
         return suffix in (*MESHES, *MODELS)
+    from napari_tomopick.errors import FileFormatError
     from napari_tomopick.io.models import FORMAT
-    from napari_tomopick.io.particles.json_text import has_keys, read_json
+    from napari_tomopick.io.particles.json_text import read_json
 
-    return has_keys(path, "format") and read_json(path)["format"] == FORMAT
+    try:
+        content = read_json(path)
+    except FileFormatError:
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
 
 
 def _mesh_layers(path: Path) -> list[LayerData]:
@@ -127,7 +134,7 @@ def _layers(model: Model) -> list[LayerData]:
         "axis_labels": ("z", "y", "x"),
         "features": features,
         # as of particles, which they become where the layer is saved
-        "metadata": {"tomopick": whole},
+        "metadata": {KEY: whole},
         "size": SIZE,
         "face_color": model.colour,
         "border_color": "black",

@@ -91,6 +91,13 @@ def one_value(path: Path, values: Sequence[float] | NDArray[np.float64], what: s
     return float(unique[0]) if len(unique) else None
 
 
+def one_box_size(sides: NDArray[np.float64]) -> int | None:
+    """The whole number of voxels that all sides of all boxes have, if there is one."""
+    found = np.unique(sides)
+    whole = len(found) == 1 and found[0] == round(found[0]) and 0 < found[0] < 2**31
+    return int(found[0]) if whole else None
+
+
 def named(path: Path, names: NDArray[np.str_], tomograms: Sequence[Tomogram]) -> NDArray[np.str_]:
     """The names, the empty ones replaced by that of the only tomogram given."""
     if len(tomograms) != 1:

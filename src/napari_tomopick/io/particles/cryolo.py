@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from napari_tomopick.errors import FileFormatError
 from napari_tomopick.io.particles import common, star
@@ -67,7 +66,7 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
         scores[given] = common.numbers(path, frame[given], SCORE)
     further = frame.drop(columns=[c for c in TAKEN if c in frame]).add_prefix(PREFIX)
     further = further.dropna(axis="columns", how="all")
-    box = _box_size(numbers)
+    box = common.one_box_size(np.concatenate([numbers["Width"], numbers["Height"]]))
     if box is None:
         further[PREFIX + "Width"], further[PREFIX + "Height"] = numbers["Width"], numbers["Height"]
     further.attrs[BLOCKS] = {k: v for k, v in blocks.items() if k not in (BLOCK, GLOBAL)}
@@ -119,12 +118,6 @@ def write(path: Path, particles: Particles, tomograms: Sequence[Tomogram]) -> tu
     blocks |= {name: block for name, block in kept.items() if name not in blocks}
     star.write_blocks(path, blocks)
     return (path,)
-
-
-def _box_size(numbers: dict[str, NDArray[np.float64]]) -> int | None:
-    """The whole number of voxels that every box is wide and high, if there is one."""
-    both = np.unique(np.concatenate([numbers["Width"], numbers["Height"]]))
-    return int(both[0]) if len(both) == 1 and both[0] == round(both[0]) and 0 < both[0] < 2**31 else None
 
 
 def _slices(particles: Particles) -> pd.DataFrame:

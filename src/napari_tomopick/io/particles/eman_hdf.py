@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from napari_tomopick.errors import FileFormatError
-from napari_tomopick.geometry.coordinates import volume_centre
+from napari_tomopick.geometry.coordinates import SAME_RATIO, volume_centre
 from napari_tomopick.io.particles import shifts
 from napari_tomopick.io.volumes import eman_hdf_stack, open_volume
 from napari_tomopick.models.particles import Particles
@@ -32,8 +32,6 @@ IMAGE = "eman_image"
 """Further column with the number of a particle's box."""
 COORDINATE, ALIGNMENT = "ptcl_source_coord", "xform.align3d"
 ID, GROUP, SCORE = "tomopickId", "tomopickGroup", "tomopickScore"
-SAME_SIZE = 1e-3
-"""Relative difference up to which two voxel sizes are one."""
 VOLUME_SUFFIXES = (".hdf", ".mrc", ".rec", ".map", ".em")
 
 
@@ -141,7 +139,7 @@ def _voxel_size(path: Path, headers: Mapping[int, Mapping[str, Any]]) -> float:
                 f"{path}: no voxel size: apix_x of image {number} is {sizes[0]:g}, as EMAN2 writes where it "
                 "does not know; set it (e2proc3d.py --apix, or the attribute EMAN.apix_x, _y and _z)"
             )
-        if not np.allclose(sizes, found, rtol=SAME_SIZE, atol=0):
+        if not np.allclose(sizes, found, rtol=SAME_RATIO, atol=0):
             raise FileFormatError(
                 f"{path}: image {number} has voxels of {' x '.join(f'{s:g}' for s in sizes)} Å, and the "
                 f"first of {found:g} Å; boxes of one size of cubic voxels are needed"
@@ -200,7 +198,7 @@ def _middle(
     """Voxel N // 2 of a tomogram that was given, or whose file is found from a folder above the stack."""
     # of another binning, the coordinates would be of another grid
     for tomogram in given:
-        if abs(tomogram.voxel_size_angstrom / voxel_size - 1) <= SAME_SIZE:
+        if abs(tomogram.voxel_size_angstrom / voxel_size - 1) <= SAME_RATIO:
             return volume_centre(tomogram.shape)
     for folder in path.resolve().parents if image else ():
         file = folder / image
@@ -210,6 +208,6 @@ def _middle(
             except FileFormatError:
                 return None
             size = volume.voxel_size_angstrom
-            fits = size is not None and abs(size / voxel_size - 1) <= SAME_SIZE
+            fits = size is not None and abs(size / voxel_size - 1) <= SAME_RATIO
             return volume_centre(volume.shape) if fits else None
     return None

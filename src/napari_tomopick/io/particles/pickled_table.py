@@ -46,35 +46,7 @@ class _Frame(_Part):
     pass
 
 
-class _Blocks(_Part):
-    pass
-
-
-class _Block(_Part):
-    pass
-
-
-class _Index(_Part):
-    pass
-
-
-class _IndexOf(_Part):
-    pass
-
-
-class _Range(_Part):
-    pass
-
-
-class _Array(_Part):
-    pass
-
-
 class _ArrayOfBytes(_Part):
-    pass
-
-
-class _DType(_Part):
     pass
 
 
@@ -84,22 +56,22 @@ class _Slice(_Part):
 
 PARTS: dict[str, type[_Part]] = {
     "builtins.slice": _Slice,
-    "numpy.ndarray": _Array,
-    "numpy.dtype": _DType,
-    "numpy.core.multiarray._reconstruct": _Array,
-    "numpy._core.multiarray._reconstruct": _Array,
+    "numpy.ndarray": _Part,
+    "numpy.dtype": _Part,
+    "numpy.core.multiarray._reconstruct": _Part,
+    "numpy._core.multiarray._reconstruct": _Part,
     "numpy.core.numeric._frombuffer": _ArrayOfBytes,
     "numpy._core.numeric._frombuffer": _ArrayOfBytes,
     "pandas.DataFrame": _Frame,
     "pandas.core.frame.DataFrame": _Frame,
-    "pandas.core.internals.managers.BlockManager": _Blocks,
-    "pandas._libs.internals._unpickle_block": _Block,
-    "pandas.core.indexes.base._new_Index": _IndexOf,
-    "pandas.Index": _Index,
-    "pandas.core.indexes.base.Index": _Index,
-    "pandas.core.indexes.numeric.Int64Index": _Index,
-    "pandas.RangeIndex": _Range,
-    "pandas.core.indexes.range.RangeIndex": _Range,
+    "pandas.core.internals.managers.BlockManager": _Part,
+    "pandas._libs.internals._unpickle_block": _Part,
+    "pandas.core.indexes.base._new_Index": _Part,
+    "pandas.Index": _Part,
+    "pandas.core.indexes.base.Index": _Part,
+    "pandas.core.indexes.numeric.Int64Index": _Part,
+    "pandas.RangeIndex": _Part,
+    "pandas.core.indexes.range.RangeIndex": _Part,
 }
 """All that a table of numbers is made of, by the name that a pickle has for it."""
 
@@ -151,7 +123,7 @@ def read_pickled_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _columns(blocks: _Blocks) -> dict[str, NDArray[Any]]:
+def _columns(blocks: _Part) -> dict[str, NDArray[Any]]:
     """Each column by its name, in their order."""
     parts, axes = blocks.args
     names = [str(name) for name in _index(axes[0])]
@@ -172,7 +144,7 @@ def _placement(placement: Any, count: int) -> list[int]:
     return [int(i) for i in _array(placement)]
 
 
-def _index(part: _IndexOf) -> list[Any]:
+def _index(part: _Part) -> list[Any]:
     """The values of an index of names."""
     _, fields = part.args
     data = fields["data"]
@@ -197,7 +169,7 @@ def _array(part: Any) -> NDArray[Any]:
     return flat.reshape(tuple(int(n) for n in shape), order="F" if order == "F" else "C")
 
 
-def _dtype(part: _DType) -> str:
+def _dtype(part: _Part) -> str:
     """A type as numpy writes it, of numbers or objects."""
     name = str(part.args[0])
     if not re.fullmatch(r"[biuf][1248]|O8?", name):
@@ -207,4 +179,4 @@ def _dtype(part: _DType) -> str:
 
 
 def _what(found: Any) -> str:
-    return "a table without content" if isinstance(found, _Frame) else f"a {type(found).__name__}"
+    return "what a table is made of" if isinstance(found, _Part) else f"a {type(found).__name__}"

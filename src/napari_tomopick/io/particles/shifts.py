@@ -94,6 +94,6 @@ def in_own_frame(table: pd.DataFrame) -> tuple[str, ...]:
 
 def without(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """A table without some columns, as far as it has them."""
-    left = table.drop(columns=[column for column in columns if column in table])
+    left = table.drop(columns=list(columns), errors="ignore")
     left.attrs = table.attrs
     return left

@@ -40,8 +40,7 @@ def read(path: Path, tomograms: Sequence[Tomogram]) -> Particles:
     scores = common.floats(frame[SCORE]) if SCORE in frame else None
     groups = common.whole_numbers(path, frame, CLASS) if CLASS in frame else None
     sides = [common.numbers(path, frame, column) for column in SIZE if column in frame]
-    both = np.unique(np.concatenate([np.empty(0), *sides]))
-    box = int(both[0]) if len(both) == 1 and both[0] == round(both[0]) and 0 < both[0] < 2**31 else None
+    box = common.one_box_size(np.concatenate([np.empty(0), *sides]))
     taken = [*POSITION, SCORE, CLASS, *(SIZE if box is not None else ())]
     further = frame.drop(columns=[column for column in taken if column in frame]).add_prefix(PREFIX)
     references = frame.attrs.get("references")

@@ -45,10 +45,7 @@ def read_headers(path: Path) -> dict[int, dict[str, Any]]:
         found = {}
         for number in numbers:
             group = images[str(number)]
-            header = {
-                k.removeprefix(PREFIX): _plain(v) for k, v in group.attrs.items() if k.startswith(PREFIX)
-            }
-            found[number] = header | {"shape": group["image"].shape}
+            found[number] = _header(group) | {"shape": group["image"].shape}
         return found
 
 
@@ -57,8 +54,7 @@ def first_header(path: Path) -> dict[str, Any]:
     try:
         with _images(path) as images:
             number = min((int(name) for name in images if name.isdigit()), default=None)
-            attributes = {} if number is None else images[str(number)].attrs
-            return {k.removeprefix(PREFIX): _plain(v) for k, v in attributes.items() if k.startswith(PREFIX)}
+            return {} if number is None else _header(images[str(number)])
     except FileFormatError:
         return {}
 
@@ -113,6 +109,10 @@ def write_images(path: Path, images: Iterable[tuple[NDArray[np.float32], Mapping
             for key, value in (whole | statistics | dict(header)).items():
                 image.attrs.create(PREFIX + key, _stored(value))
         group.attrs.create(HIGHEST, _stored(number))
+
+
+def _header(image: h5py.Group) -> dict[str, Any]:
+    return {k.removeprefix(PREFIX): _plain(v) for k, v in image.attrs.items() if k.startswith(PREFIX)}
 
 
 @contextmanager
